@@ -1,0 +1,68 @@
+/** The contract of a source: a pure decider, and the store that keeps its states. */
+import type { Sql } from './database.ts'
+import type { Data } from './event.ts'
+
+/** An entity's name, `product/123`. */
+export type EntityId = string
+
+/** A fact about one entity, as a decider states it. Its `type` is the event's. */
+export interface Fact {
+  type: string
+  entity: EntityId
+}
+
+/** What a decider answers: facts (none: nothing to change) with an answer for the caller, or a rejection. */
+export type Decision<F extends Fact> =
+  | { facts: F[]; answer?: Data }
+  | { rejected: Rejected; facts?: F[] /* stated although the command failed: `stock.update.failed` (B, Flow 1) */ }
+
+/** A broken rule: the caller's command is refused, nothing changes. `code` is kebab-case and stable; the HTTP edge gives it its status. */
+export class Rejected extends Error {
+  readonly code: string
+  readonly detail: Data
+  constructor(code: string, detail: Data = {}, message = code.replaceAll('-', ' ')) {
+    super(message)
+    this.name = 'Rejected'
+    this.code = code
+    this.detail = detail
+  }
+}
+
+/** A state with the number of events its entity has had. */
+export interface Versioned<State> {
+  version: number
+  state: State | undefined
+}
+
+export interface Decider<State, Command, F extends Fact> {
+  /** The entities to lock and load for a command. The store may add those they refer to. */
+  touches(command: Command): EntityId[]
+  /** No I/O, no clock: `now` is the database's time, taken under the locks. Throws or returns `Rejected` for a broken rule. */
+  decide(states: ReadonlyMap<EntityId, Versioned<State>>, command: Command, now: Date): Decision<F>
+  evolve(state: State | undefined, fact: F): State | undefined
+  /** The event that tells a fact: the entity's full state after it, plus `changes` for updates. Undefined for private bookkeeping that is no event and no version. */
+  tell(fact: F, state: State | undefined): { key: string; data: Data } | undefined
+}
+
+/** What a batch changed: the last state of each touched entity, and the facts in order with the version each made. */
+export interface Changed<State, F extends Fact> {
+  states: Map<EntityId, Versioned<State>>
+  facts: { fact: F; version: number; meta: { actor?: string } }[]
+}
+
+export interface Store<State, F extends Fact> {
+  /**
+   * Locks (`for update`, in id order) and loads what exists. With `skipLocked`, entities that somebody else holds are named in
+   * `blocked` instead of waited for. Entities that don't exist are simply absent.
+   */
+  load(tx: Sql, ids: EntityId[], options: { skipLocked: boolean }): Promise<{ states: Map<EntityId, Versioned<State>>; blocked: EntityId[] }>
+  /** Writes a whole batch, one statement a table. */
+  save(tx: Sql, changed: Changed<State, F>): Promise<unknown>
+}
+
+/** A source: a service that owns data. */
+export interface Source<State, Command, F extends Fact> {
+  name: string
+  decider: Decider<State, Command, F>
+  store: Store<State, F>
+}

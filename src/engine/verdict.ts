@@ -1,0 +1,35 @@
+/** What a failure means: try again when, or give up. */
+
+export interface RetryPolicy {
+  /** Tries in all, the first included (E, Retry Mechanism: 3, then dead letter). */
+  attempts: number
+  /** Wait before the second try; doubles from there, with up to a fifth of jitter. */
+  firstMs: number
+  maxMs: number
+}
+
+/** Thrown by a handler that knows no retry can help. */
+export class GiveUp extends Error {
+  override name = 'GiveUp'
+}
+
+/** Thrown by a handler that knows when to come back; does not count as a try. */
+export class RetryAfter extends Error {
+  override name = 'RetryAfter'
+  readonly ms: number
+  constructor(ms: number, message = `retry after ${ms} ms`) {
+    super(message)
+    this.ms = ms
+  }
+}
+
+export type Verdict = { dead: true } | { dead: false; retryInMs: number; counts: boolean }
+
+/** `attempt` counts from 1; `random` is in [0, 1). */
+export function verdict(error: unknown, attempt: number, policy: RetryPolicy, random = Math.random()): Verdict {
+  if (error instanceof GiveUp) return { dead: true }
+  if (error instanceof RetryAfter) return { dead: false, retryInMs: error.ms, counts: false }
+  if (attempt >= policy.attempts) return { dead: true }
+  const wait = Math.min(policy.maxMs, policy.firstMs * 2 ** (attempt - 1))
+  return { dead: false, retryInMs: Math.round(wait * (1 + random / 5)), counts: true }
+}
