@@ -62,6 +62,7 @@ export function specification<State, Command, F extends Fact>(
     const outcome: Outcome<State, Command, F> = {
       facts,
       ...after,
+      // biome-ignore lint/suspicious/noThenProperty: given/when/then is the idiom, and nobody awaits an outcome
       then(...expected) {
         if (refusal) assert.fail(`rejected: ${refusal.code} ${JSON.stringify(refusal.detail)}`)
         assert.deepEqual(facts, expected)
