@@ -1,6 +1,7 @@
 /** One PostgreSQL server for a whole test run, without fsync; TEST_DATABASE_URL names another server instead. */
 import { spawn } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { once } from 'node:events'
+import { mkdtemp, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
@@ -13,7 +14,8 @@ declare module 'vitest' {
 }
 
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
-  if (process.versions.node < '24') throw new Error(`tests need Node 24, this is ${process.version}: use npm test`)
+  if (Number(process.versions.node.split('.')[0]) < 24)
+    throw new Error(`tests need Node 24, this is ${process.version}: use npm test`)
   const given = process.env.TEST_DATABASE_URL
   if (given) {
     project.provide('serverUrl', given)
@@ -26,18 +28,25 @@ export default async function setup(project: TestProject): Promise<(() => Promis
   project.provide('serverUrl', postgres.url)
   return async () => {
     await postgres.close()
-    await rm(directory, { recursive: true, force: true })
-    release()
+    await release()
   }
 }
 
-/** Stops the server and removes its directory if this process dies without tearing down: then the pipe reaches its end. */
-async function guard(directory: string): Promise<() => void> {
+/**
+ * Stops the server and removes its directory when released, and also if this process dies without tearing down: either
+ * way the pipe reaches its end.
+ */
+async function guard(directory: string): Promise<() => Promise<void>> {
   const pidFile = await readFile(join(directory, 'postgres', 'data', 'postmaster.pid'), 'utf8')
   const pid = pidFile.split('\n')[0] ?? ''
-  const script = 'read -r done || { kill -QUIT "$0"; sleep 1; rm -rf "$1"; }'
-  const stdio = ['pipe', 'ignore', 'ignore'] as const
-  const child = spawn('/bin/sh', ['-c', script, pid, directory], { detached: true, stdio: [...stdio] })
+  const script = 'read -r line; kill -QUIT "$0" && sleep 1; rm -rf "$1"'
+  const child = spawn('/bin/sh', ['-c', script, pid, directory], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  })
   child.unref()
-  return () => child.stdin.end('done\n')
+  return async () => {
+    child.stdin.end()
+    await once(child, 'exit')
+  }
 }

