@@ -46,6 +46,7 @@ async function guard(directory: string): Promise<() => Promise<void>> {
   })
   child.unref()
   return async () => {
+    child.ref()
     child.stdin.end()
     await once(child, 'exit')
   }
