@@ -1,0 +1,47 @@
+/** What the catalog tells: the contracts of its events, and the product they carry. */
+import { z } from 'zod'
+
+export const money = z.strictObject({
+  /** Minor units of the currency: 1999 is 19.99 EUR, 1999 JPY. */
+  amount: z.int().min(0).max(Number.MAX_SAFE_INTEGER),
+  currency: z.string().regex(/^[A-Z]{3}$/, 'an ISO 4217 code such as EUR'),
+})
+export type Money = z.infer<typeof money>
+
+export const variant = z.strictObject({
+  sku: z.string(),
+  title: z.string().optional(),
+  options: z.record(z.string(), z.string()),
+  barcode: z.string().optional(),
+  price: money,
+  compareAtPrice: money.optional(),
+})
+export type Variant = z.infer<typeof variant>
+
+export const product = z.strictObject({
+  id: z.string(),
+  title: z.string(),
+  description: z.string(),
+  vendorId: z.string().nullable(),
+  category: z.string().nullable(),
+  tags: z.array(z.string()),
+  attributes: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  status: z.enum(['active', 'draft', 'archived']),
+  /** False once nothing of it is in stock (B, Low-Stock Threshold Logic), or when the vendor says so (D, updateAvailability). */
+  isAvailable: z.boolean(),
+  media: z.array(z.strictObject({ url: z.string(), alt: z.string().optional() })),
+  variants: z.array(variant),
+  createdAt: z.string(),
+  updatedAt: z.string(),
+})
+export type Product = z.infer<typeof product>
+
+export const fieldChange = z.strictObject({ field: z.string(), oldValue: z.unknown(), newValue: z.unknown() })
+
+/** key = the product's id, entity = `product/<id>`. A deleted product's event carries its last state. */
+export const catalogEvents = {
+  'product.created': z.strictObject({ product }),
+  'product.updated': z.strictObject({ product, changes: z.array(fieldChange) }),
+  'product.deleted': z.strictObject({ product }),
+}
+export type ProductData = { product: Product; changes?: z.infer<typeof fieldChange>[] }
