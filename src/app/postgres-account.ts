@@ -27,8 +27,8 @@ interface Identity {
   gid: number
 }
 
-/** `directory` holds the cluster; `program` is any of the binaries, tried once to see whether the user can reach both. */
-export async function serverAccount(directory: string, program: string): Promise<Account> {
+/** `directory` holds the cluster; `initdb` is tried once to see whether the user can reach it and its siblings. */
+export async function serverAccount(directory: string, initdb: string): Promise<Account> {
   const account = (prefix: string[], user?: Identity): Account => ({
     own: async (path) => user && chown(path, user.uid, user.gid),
     run: (name, args) => run([...prefix, name, ...args], { cwd: directory, ...(prefix.length === 0 && user) }),
@@ -41,7 +41,7 @@ export async function serverAccount(directory: string, program: string): Promise
 
   const user = await unprivilegedUser(directory)
   await chown(directory, user.uid, user.gid)
-  const reach = ['/bin/sh', '-c', '"$0" --version && cd "$1"', program, directory]
+  const reach = ['/bin/sh', '-c', '"$0" --show -D "$1" && cd "$1"', initdb, directory]
   const reachable = await run(reach, { cwd: '/', ...user }).then(
     () => true,
     () => false,
@@ -49,12 +49,14 @@ export async function serverAccount(directory: string, program: string): Promise
   if (reachable) return account([], user)
 
   // The checkout or the data lies below a folder closed to that user (/root, mktemp -d). It may pass file permissions
-  // then, and nothing else of root's: initdb, pg_ctl and postgres accept this since they only look at the user id.
+  // then, and nothing else of root's. The programs look for each other with access(2), which heeds a capability of a
+  // user other than root only under no_setuid_fixup.
   const identity = ['--reuid', `${user.uid}`, '--regid', `${user.gid}`, '--clear-groups']
-  const prefix = ['setpriv', ...identity, '--inh-caps=+dac_override', '--ambient-caps=+dac_override', '--']
+  const passing = ['--securebits=+no_setuid_fixup', '--inh-caps=+dac_override', '--ambient-caps=+dac_override', '--']
+  const prefix = ['setpriv', ...identity, ...passing]
   await run([...prefix, ...reach], { cwd: '/' }).catch((error: Error) => {
     throw new Error(
-      `PostgreSQL does not run as root, and user id ${user.uid} cannot reach both ${program} and ${directory}. ` +
+      `PostgreSQL does not run as root, and user id ${user.uid} cannot reach both ${initdb} and ${directory}. ` +
         `Run as another user, or move LOCKSTEP_DATA (and the checkout) to folders all can enter. (${error.message})`,
     )
   })

@@ -3,6 +3,7 @@
  * starts it, everyone else adopts it (also after a kill -9 of the first), and the last one to close stops it.
  */
 import { mkdir, realpath } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Client } from 'pg'
 import { serverAccount } from './postgres-account.ts'
@@ -85,6 +86,7 @@ async function findPrograms(): Promise<Programs> {
 
 async function enterDirectory(path: string): Promise<string> {
   try {
+    await mkdir(dirname(path), { recursive: true }) // left open: under root the server's user has to pass through it
     await mkdir(path, { recursive: true, mode: 0o700 })
     return await realpath(path)
   } catch (error) {
