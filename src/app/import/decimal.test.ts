@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest'
+import { readPrice, readQuantity } from './decimal.ts'
+
+test.each([
+  ['19.99', 'EUR', 1999],
+  ['19,99', 'EUR', 1999],
+  ['19.9', 'EUR', 1990],
+  ['.5', 'EUR', 50],
+  ['0', 'EUR', 0],
+  ['-0.00', 'EUR', 0],
+  ['1,299.00', 'EUR', 129900],
+  ['1.299,00', 'EUR', 129900],
+  ['1 299,00', 'EUR', 129900],
+  ["1'299.50", 'CHF', 129950],
+  ['1,299,000', 'EUR', 129900000],
+  ['1,299', 'JPY', 1299],
+  ['1299', 'JPY', 1299],
+  ['1299.00', 'JPY', 1299],
+  ['1.299', 'KWD', 1299],
+  ['2.5', 'KWD', 2500],
+  ['9.9900', 'EUR', 999],
+  ['0.29', 'EUR', 29],
+  ['1.15', 'EUR', 115],
+  ['4.35', 'EUR', 435],
+  ['8.675', 'BHD', 8675],
+  ['€ 12,50', 'EUR', 1250],
+  ['$9.99', 'USD', 999],
+])('%s in %s is %d minor units', (text, currency, amount) => {
+  expect(readPrice(text, currency)).toEqual({ amount, currency })
+})
+
+test('a price that names its currency has that one', () => {
+  expect(readPrice('9.99 USD', 'EUR')).toEqual({ amount: 999, currency: 'USD' })
+  expect(readPrice('JPY 500', 'EUR')).toEqual({ amount: 500, currency: 'JPY' })
+})
+
+test.each([
+  ['1,299', 'EUR', /two readings, 1299 and 1.299/],
+  ['1.299', 'EUR', /two readings/],
+  ['1,299', 'KWD', /two readings/],
+  ['1.299', 'JPY', /two readings/],
+  ['9.9999', 'EUR', /more decimal places than EUR has/],
+  ['9.5', 'JPY', /more decimal places than JPY has/],
+  ['-1', 'EUR', /negative/],
+  ['€5', 'USD', /in €, but the currency is USD/],
+  ['abc', 'EUR', /not a number/],
+  ['1e3', 'EUR', /scientific/],
+  ['12,34,56', 'EUR', /grouped oddly/],
+  ['1,23,456.00', 'EUR', /grouped oddly/],
+  ['99999999999999999', 'EUR', /too large/],
+  ['', 'EUR', /empty/],
+])('%s in %s is refused', (text, currency, reason) => {
+  expect(readPrice(text, currency)).toEqual({ refused: expect.stringMatching(reason) })
+})
+
+test.each([
+  ['12', 12],
+  ['-3', -3],
+  ['12.0', 12],
+  ['1,200', 1200],
+  [' 7 ', 7],
+])('%s is a quantity', (text, value) => expect(readQuantity(text)).toEqual({ value }))
+
+test.each(['1.5', '1.200', 'many', '1e20', '99999999999'])('%s is no quantity', (text) => {
+  expect(readQuantity(text)).toHaveProperty('refused')
+})
