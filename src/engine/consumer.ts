@@ -50,7 +50,9 @@ export function projection(options: Omit<Projection, 'kind'>): Projection {
 }
 
 /** `on` maps a type or pattern to its handler; the first that matches takes the event. */
-export function reaction(options: Omit<Reaction, 'kind' | 'on' | 'handle'> & { on: Record<string, Reaction['handle']> }): Reaction {
+export function reaction(
+  options: Omit<Reaction, 'kind' | 'on' | 'handle'> & { on: Record<string, Reaction['handle']> },
+): Reaction {
   const handlers = Object.entries(options.on)
   return {
     ...options,

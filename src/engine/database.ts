@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto'
 import pg from 'pg'
 
-/** A result: the rows, and how many rows the statement touched. */
-export type Rows<Row> = Row[] & { count: number }
+/** A result: the rows, how many rows the statement touched, and what Postgres says it did (`COMMIT`, `ROLLBACK`, `UPDATE` …). */
+export type Rows<Row> = Row[] & { count: number; command: string }
 
 /**
  * Runs statements: sql`select … where id = ${id}` prepares once per connection and binds the values; `sql.text` runs one that was
@@ -35,6 +35,8 @@ export interface Database extends Sql {
 }
 
 export interface DatabaseOptions {
+  /** Milliseconds a session may sit inside a transaction without a statement before the server ends it. */
+  idleInTransactionMs?: number
   /** Shown in pg_stat_activity; a standby ends the sessions of a stale process by this name. At most 63 bytes. */
   name?: string
   /** Connections at most. */
@@ -51,7 +53,13 @@ types.setTypeParser(pg.types.builtins.INT8, Number)
 types.setTypeParser(pg.types.builtins.JSON, (text: string) => text)
 
 export function openDatabase(url: string, options: DatabaseOptions = {}): Database {
-  const { name = 'lockstep', max = 10, deadlineMs = 15_000, lockTimeoutMs = 5_000 } = options
+  const {
+    name = 'lockstep',
+    max = 10,
+    deadlineMs = 12_000,
+    lockTimeoutMs = 5_000,
+    idleInTransactionMs = 2_000,
+  } = options
   const connection = {
     connectionString: url,
     application_name: name,
@@ -63,8 +71,8 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
     query_timeout: deadlineMs,
     lock_timeout: lockTimeoutMs,
     // A process stalled between append and commit would hold the log's head; the server ends it (DESIGN, The log).
-    idle_in_transaction_session_timeout: 2_000,
-    options: `-c transaction_timeout=${Math.min(deadlineMs, 10_000)}`,
+    idle_in_transaction_session_timeout: idleInTransactionMs,
+    options: `-c transaction_timeout=${deadlineMs === 0 ? 0 : deadlineMs - 2_000}`,
   }
   const pool = new pg.Pool({ ...connection, max, idleTimeoutMillis: 60_000 })
   pool.on('error', () => {}) // an idle connection that breaks is simply replaced
@@ -90,13 +98,15 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
       reserve,
       async begin<Result>(work: (tx: Sql) => Promise<Result>): Promise<Result> {
         const session = await reserve()
+        const { tx, revoke } = revocable(session)
         try {
-          const [, result] = await Promise.all([session`begin`, work(session)])
-          const committed = await session`commit`
-          if (!committed) throw new Error('commit failed')
+          const [, result] = await Promise.all([session`begin`, work(tx)])
+          revoke()
+          await commit(session)
           session.release()
           return result
         } catch (error) {
+          revoke()
           await session`rollback`.then(
             () => session.release(),
             (broken) => session.release(broken),
@@ -104,9 +114,52 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
           throw error
         }
       },
-      listen: (channel: string, heard: (payload: string) => void) => listen({ ...connection, query_timeout: 0 }, channel, heard),
+      listen: (channel: string, heard: (payload: string) => void) =>
+        listen({ ...connection, query_timeout: 0 }, channel, heard),
       close: () => pool.end(),
     },
+  )
+}
+
+/** Commits, and throws if Postgres rolled back instead, as it silently does after a failed statement. */
+export async function commit(session: Sql): Promise<void> {
+  const { command } = await session`commit`
+  if (command !== 'COMMIT') throw new Error('the transaction was rolled back: one of its statements had failed')
+}
+
+/** A handle on `sql` that can be taken back: whoever still holds it afterwards (a handler past its deadline) can't write into somebody else's transaction. */
+export function revocable(sql: Sql): { tx: Sql; revoke(): void } {
+  let open = true
+  const guard =
+    <Arguments extends unknown[], Result>(run: (...values: Arguments) => Promise<Result>) =>
+    (...values: Arguments): Promise<Result> =>
+      open ? run(...values) : Promise.reject(new Error('this transaction is over'))
+  const tx = Object.assign(guard(sql as (...values: never[]) => Promise<unknown>), { text: guard(sql.text as never) })
+  return { tx: tx as unknown as Sql, revoke: () => void (open = false) }
+}
+
+/**
+ * Is the database out of reach or out of room, rather than the statement wrong? Then nobody's data is to blame and the same work is
+ * tried again later: connection loss, shutdown, no resources, lock and statement timeouts, deadlocks (SQLSTATE classes 08, 53, 57, 58, 40, 55P03, 25P03/4).
+ */
+export function isInfrastructure(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const code = (error as { code?: unknown }).code
+  if (typeof code === 'string')
+    return /^(08|53|57|58|40|55P03|25P0[34]|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOST|ENET)/.test(code)
+  return /Connection terminated|Query read timeout|not queryable|timeout exceeded when trying to connect|connection error/i.test(
+    error.message,
+  )
+}
+
+/** Did the connection itself break, so that what was sent last may or may not have happened? */
+export function isConnectionLoss(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const code = (error as { code?: unknown }).code
+  if (typeof code === 'string')
+    return /^(08|57P0|25P0[34]|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOST|ENET)/.test(code)
+  return /Connection terminated|Query read timeout|not queryable|timeout exceeded when trying to connect|connection error/i.test(
+    error.message,
   )
 }
 
@@ -118,7 +171,7 @@ function statements(run: Run): Sql {
   const rows = async (config: pg.QueryConfig) => {
     const result = await run(config)
     // biome-ignore lint/suspicious/noExplicitAny: the caller names the row's shape
-    return Object.assign(result.rows as any[], { count: result.rowCount ?? 0 })
+    return Object.assign(result.rows as any[], { count: result.rowCount ?? 0, command: result.command })
   }
   const sql = (strings: TemplateStringsArray, ...values: unknown[]) => {
     let statement = prepared.get(strings)

@@ -55,7 +55,11 @@ export interface Store<State, F extends Fact> {
    * Locks (`for update`, in id order) and loads what exists. With `skipLocked`, entities that somebody else holds are named in
    * `blocked` instead of waited for. Entities that don't exist are simply absent.
    */
-  load(tx: Sql, ids: EntityId[], options: { skipLocked: boolean }): Promise<{ states: Map<EntityId, Versioned<State>>; blocked: EntityId[] }>
+  load(
+    tx: Sql,
+    ids: EntityId[],
+    options: { skipLocked: boolean },
+  ): Promise<{ states: Map<EntityId, Versioned<State>>; blocked: EntityId[] }>
   /** Writes a whole batch, one statement a table. */
   save(tx: Sql, changed: Changed<State, F>): Promise<unknown>
 }

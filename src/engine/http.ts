@@ -39,8 +39,8 @@ declare module 'fastify' {
   }
 }
 
-/** Which part of a request a field is in; only problems of a body are 422, all others 400. */
-export type RequestPart = 'body' | 'path' | 'query' | 'header'
+/** Which part of a request a field is in. `json` is the body's text (400), `body` what it says (422); the others are 400. */
+export type RequestPart = 'json' | 'body' | 'path' | 'query' | 'header'
 
 /** One field that can't be taken. */
 export interface FieldError {

@@ -1,0 +1,209 @@
+/** The event log: one append-only table; positions are gapless and in commit order. */
+import type { Sql } from './database.ts'
+import type { Data, LoggedEvent, Meta, NewEvent } from './event.ts'
+
+/** JSON text never contains a raw control character, and neither do keys: so a batch of texts travels as one string, which spares quoting and parsing an array. */
+const SEPARATOR = '\x1e'
+
+export class LogBroken extends Error {
+  override name = 'LogBroken'
+}
+
+/**
+ * Appends in the caller's transaction and answers the first event's position. Call it last: from here to the commit nobody else can
+ * append, so the commit should already be on its way (issue it without awaiting this). Throws at once, before anything is sent, for an event that can't be stored.
+ */
+export function append(tx: Sql, events: readonly Appendable[]): Promise<number> {
+  const types: string[] = []
+  const keys: string[] = []
+  const entities: string[] = []
+  const versions: number[] = []
+  const sources: string[] = []
+  const data: string[] = []
+  const meta: string[] = []
+  for (const event of events) {
+    if (event.key.includes(SEPARATOR) || event.entity.includes(SEPARATOR)) {
+      throw new RangeError(`a control character in the key or entity of ${event.type}`)
+    }
+    types.push(event.type)
+    keys.push(event.key)
+    entities.push(event.entity)
+    versions.push(event.version)
+    sources.push(event.source)
+    data.push(typeof event.data === 'string' ? event.data : JSON.stringify(event.data))
+    meta.push(typeof event.meta === 'string' ? event.meta : JSON.stringify(event.meta ?? {}))
+  }
+  return tx<{ base: number }>`
+    with head as (
+      update lockstep.head
+      set    position = position + ${events.length}
+      returning position - ${events.length}::bigint as base, clock_timestamp() as at
+    ), inserted as (
+      insert into lockstep.events (position, type, key, entity, version, source, at, data, meta)
+      select head.base + e.n, e.type, e.key, e.entity, e.version, e.source, head.at, e.data::json, e.meta::json
+      from   head,
+             unnest(string_to_array(${types.join(SEPARATOR)}, ${SEPARATOR}), string_to_array(${keys.join(SEPARATOR)}, ${SEPARATOR}),
+                    string_to_array(${entities.join(SEPARATOR)}, ${SEPARATOR}), ${versions}::bigint[],
+                    string_to_array(${sources.join(SEPARATOR)}, ${SEPARATOR}), string_to_array(${data.join(SEPARATOR)}, ${SEPARATOR}),
+                    string_to_array(${meta.join(SEPARATOR)}, ${SEPARATOR}))
+             with ordinality as e (type, key, entity, version, source, data, meta, n)
+    )
+    select base from head`.then(([row]) => (row?.base ?? 0) + 1)
+}
+
+/** An event to append; data and meta may already be JSON text. */
+export type Appendable = Omit<NewEvent, 'data' | 'meta'> & { data: Data | string; meta?: Meta | string }
+
+interface Row {
+  position: number
+  id: string
+  type: string
+  key: string
+  entity: string
+  version: number
+  source: string
+  at: Date
+  data: string
+  meta: string
+}
+
+/** An event as read: data and meta are parsed when first looked at, once for all who share the event. */
+class Read implements LoggedEvent {
+  readonly position: number
+  readonly id: string
+  readonly type: string
+  readonly key: string
+  readonly entity: string
+  readonly version: number
+  readonly source: string
+  readonly at: Date
+  /** Length of the data as text, for those who count memory. */
+  readonly size: number
+  #data: string | Data
+  #meta: string | Meta
+
+  constructor(row: Row) {
+    this.position = row.position
+    this.id = row.id
+    this.type = row.type
+    this.key = row.key
+    this.entity = row.entity
+    this.version = row.version
+    this.source = row.source
+    this.at = row.at
+    this.size = row.data.length
+    this.#data = row.data
+    this.#meta = row.meta
+  }
+
+  get data(): Data {
+    if (typeof this.#data === 'string') this.#data = JSON.parse(this.#data) as Data
+    return this.#data
+  }
+
+  get meta(): Meta {
+    if (typeof this.#meta === 'string') this.#meta = JSON.parse(this.#meta) as Meta
+    return this.#meta
+  }
+
+  toJSON() {
+    const { position, id, type, key, entity, version, source, at, data, meta } = this
+    return { position, id, type, key, entity, version, source, at, data, meta }
+  }
+}
+
+/**
+ * The events after a position, in order. Throws LogBroken when the log has a hole after `after` (never by design: retention removes
+ * only from the old end), or when it went back behind what was already read (a failover that lost commits).
+ */
+export async function read(sql: Sql, after: number, limit: number): Promise<LoggedEvent[]> {
+  const rows = await sql<Row>`
+    select position, id, type, key, entity, version, source, at, data, meta
+    from   lockstep.events
+    where  position > ${after}
+    order  by position
+    limit  ${limit}`
+  let expected = after + 1
+  for (const row of rows) {
+    if (row.position !== expected)
+      throw new LogBroken(`the log has no event ${expected}; the next one is ${row.position}`)
+    expected++
+  }
+  return rows.map((row) => new Read(row))
+}
+
+/** The log's end: the position of the last committed event, 0 when there is none. */
+export async function headPosition(sql: Sql): Promise<number> {
+  const [row] = await sql<{ position: number }>`select position from lockstep.head`
+  return row?.position ?? 0
+}
+
+/** Events by their positions, in order; for retries. */
+export async function readAt(sql: Sql, positions: number[]): Promise<LoggedEvent[]> {
+  const rows = await sql<Row>`
+    select position, id, type, key, entity, version, source, at, data, meta
+    from   lockstep.events
+    where  position = any(${positions}::bigint[])
+    order  by position`
+  return rows.map((row) => new Read(row))
+}
+
+/** The latest event of every entity of these keys, up to a position, of the types that match the LIKE patterns. */
+export async function latestOfKeys(sql: Sql, keys: string[], upTo: number, patterns: string[]): Promise<LoggedEvent[]> {
+  const rows = await sql<Row>`
+    select distinct on (entity) position, id, type, key, entity, version, source, at, data, meta
+    from   lockstep.events
+    where  key = any(${keys}::text[]) and position <= ${upTo} and type like any(${patterns}::text[])
+    order  by entity, position desc`
+  return rows.map((row) => new Read(row)).sort((a, b) => a.position - b.position)
+}
+
+/** A page of events by what is known of them, oldest first; every filter may be absent. */
+export interface EventFilter {
+  key?: string | undefined
+  entity?: string | undefined
+  type?: string | undefined
+  correlationId?: string | undefined
+}
+
+export async function search(sql: Sql, filter: EventFilter, after: number, limit: number): Promise<LoggedEvent[]> {
+  const conditions = ['position > $1']
+  const values: unknown[] = [after]
+  const where = (condition: string, value: unknown) => conditions.push(condition.replace('?', `$${values.push(value)}`))
+  if (filter.key !== undefined) where('key = ?', filter.key)
+  if (filter.entity !== undefined) where('entity = ?', filter.entity)
+  if (filter.type !== undefined) where('type like ?', likePattern(filter.type))
+  if (filter.correlationId !== undefined) where("meta ->> 'correlationId' = ?", filter.correlationId)
+  const rows = await sql.text<Row>(
+    `select position, id, type, key, entity, version, source, at, data, meta
+     from   lockstep.events
+     where  ${conditions.join(' and ')}
+     order  by position
+     limit  $${values.push(limit)}`,
+    values,
+  )
+  return rows.map((row) => new Read(row))
+}
+
+/** An event pattern (`product.*`, `*`) as a LIKE pattern. */
+export function likePattern(pattern: string): string {
+  const literal = pattern.replace(/[\\%_]/g, '\\$&')
+  return pattern === '*' ? '%' : literal.endsWith('.*') ? `${literal.slice(0, -1)}%` : literal
+}
+
+/** Makes room ahead: the partition of the log's end and the next one. Cheap when they exist. */
+export async function ensurePartitions(sql: Sql): Promise<void> {
+  await sql`select lockstep.ensure_partitions((select position from lockstep.head) + 200000)`
+}
+
+/** Who holds the log's head, if anybody does: the session that every writer waits for. */
+export async function headHolder(sql: Sql): Promise<{ pid: number; seconds: number; application: string } | undefined> {
+  const [row] = await sql<{ pid: number; seconds: number; application: string }>`
+    select a.pid, extract(epoch from clock_timestamp() - a.xact_start)::float8 as seconds, a.application_name as application
+    from   lockstep.head h
+    join   pg_locks l on l.locktype = 'transactionid' and l.transactionid = h.xmax and l.granted
+    join   pg_stat_activity a on a.pid = l.pid
+    where  a.pid <> pg_backend_pid()
+    limit  1`
+  return row
+}

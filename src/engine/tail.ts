@@ -1,0 +1,144 @@
+/** The one reader of the log in a process: it keeps the newest events in memory for all consumers, and wakes them. */
+import type { Database } from './database.ts'
+import { type LoggedEvent, matches } from './event.ts'
+import { headPosition, read } from './log.ts'
+
+const CHANNEL = 'lockstep_log'
+const CHUNK = 5_000
+/** What is kept in memory at most: events, and characters of their data. */
+const WINDOW_EVENTS = 20_000
+const WINDOW_CHARACTERS = 32_000_000
+
+type Observer = { on: string[]; seen: (events: LoggedEvent[]) => void }
+
+export class Tail {
+  /** The newest position seen. Undefined until started. */
+  position: number | undefined
+  #window: LoggedEvent[] = []
+  #characters = 0
+  #observers: Observer[] = []
+  #waiting = new Set<() => void>()
+  #wake: () => void = () => {}
+  #announcing = false
+  #announceAgain = false
+  readonly #db: Database
+
+  constructor(db: Database) {
+    this.#db = db
+  }
+
+  observe(on: string[], seen: (events: LoggedEvent[]) => void): void {
+    this.#observers.push({ on, seen })
+  }
+
+  /** Something was appended in this process: wakes this tail now and other processes' by one notification, however many commits there were meanwhile. */
+  appended(): void {
+    this.#wake()
+    void this.#announce()
+  }
+
+  /** Events after a position: from memory when they are there, from the database otherwise. */
+  async read(after: number, limit: number): Promise<LoggedEvent[]> {
+    const first = this.#window[0]
+    if (first && this.position !== undefined && after >= first.position - 1) {
+      const from = after - first.position + 1
+      return this.#window.slice(from, from + limit)
+    }
+    return read(this.#db, after, limit)
+  }
+
+  /** Resolves once there is something after the position, or after `ms`, or when the signal fires. */
+  async beyond(after: number, ms: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted || (this.position ?? 0) > after) return
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        this.#waiting.delete(done)
+        clearTimeout(timer)
+        signal.removeEventListener('abort', done)
+        resolve()
+      }
+      const timer = setTimeout(done, ms)
+      signal.addEventListener('abort', done)
+      this.#waiting.add(done)
+    })
+  }
+
+  /** Wakes everybody who waits: something other than an event asks for attention. */
+  nudge(): void {
+    for (const done of [...this.#waiting]) done()
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const unlisten = await this.#db.listen(CHANNEL, () => this.#wake())
+    let woken = true
+    let resume: () => void = () => {}
+    this.#wake = () => {
+      woken = true
+      resume()
+    }
+    signal.addEventListener('abort', () => resume())
+    while (!signal.aborted) {
+      woken = false
+      const more = await this.runOnce().catch((error) => {
+        if (error?.name === 'LogBroken') throw error
+        return false
+      })
+      if (more || woken || signal.aborted) continue
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, 500)
+        resume = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+    }
+    this.#wake = () => {}
+    await unlisten().catch(() => {})
+  }
+
+  /** Reads what is new once; true when there may be more. */
+  async runOnce(): Promise<boolean> {
+    this.position ??= await headPosition(this.#db)
+    const events = await read(this.#db, this.position, CHUNK)
+    const last = events.at(-1)
+    if (!last) return false
+    this.#keep(events)
+    this.position = last.position
+    for (const { on, seen } of this.#observers) {
+      const concerned = events.filter((event) => on.some((pattern) => matches(pattern, event.type)))
+      if (concerned.length > 0) seen(concerned)
+    }
+    this.nudge()
+    return events.length === CHUNK
+  }
+
+  #keep(events: LoggedEvent[]) {
+    this.#window.push(...events)
+    for (const event of events) this.#characters += sizeOf(event)
+    let excess = 0
+    while (
+      this.#window.length - excess > WINDOW_EVENTS ||
+      (this.#characters > WINDOW_CHARACTERS && excess < this.#window.length - 1)
+    ) {
+      this.#characters -= sizeOf(this.#window[excess] as LoggedEvent)
+      excess++
+    }
+    // Dropped in bulk, so that the window is not moved for every chunk.
+    if (excess > 0) this.#window = this.#window.slice(excess)
+  }
+
+  async #announce() {
+    if (this.#announcing) {
+      this.#announceAgain = true
+      return
+    }
+    this.#announcing = true
+    do {
+      this.#announceAgain = false
+      await this.#db`select pg_notify(${CHANNEL}, '')`.catch(() => {})
+    } while (this.#announceAgain)
+    this.#announcing = false
+  }
+}
+
+const sizeOf = (event: LoggedEvent) => (event as LoggedEvent & { size: number }).size
