@@ -1,0 +1,46 @@
+create schema search;
+create extension if not exists pg_trgm;
+
+-- English stems without stop words: harmless to other languages (both sides are stemmed alike), and "The Who" stays findable.
+create text search dictionary search.stem (template = snowball, language = english);
+create text search configuration search.words (copy = pg_catalog.simple);
+alter text search configuration search.words
+  alter mapping for asciiword, word, asciihword, hword, hword_asciipart, hword_part with search.stem;
+
+create table search.products (
+  product_id text        primary key,
+  version    bigint      not null,
+  -- active and not deleted: only these are ever found, and only these are in the indexes
+  live       boolean     not null,
+  title      text        not null,
+  category   text,
+  vendor_id  text,
+  tags       text[]      not null,
+  price_min  bigint,
+  price_max  bigint,
+  currency   text,
+  offered    boolean     not null,
+  in_stock   boolean     not null default false,
+  image      text,
+  created_at timestamptz not null,
+  -- what words and typos were made of, so that an update that leaves the text alone leaves their indexes alone
+  text_hash  bigint      not null,
+  words      tsvector    not null,
+  typos      text        not null,
+  -- exact things: sku:…, category:…, vendor:…, tag:…, in lower case
+  keys       text[]      not null
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
+
+create index products_words   on search.products using gin (words) where live;
+create index products_typos   on search.products using gin (typos gin_trgm_ops) where live;
+create index products_keys    on search.products using gin (keys) where live;
+create index products_created on search.products (created_at desc, product_id) where live;
+
+create table search.stock (
+  sku        text    primary key,
+  product_id text    not null,
+  version    bigint  not null,
+  available  bigint  not null
+) with (fillfactor = 70);
+
+create index stock_product on search.stock (product_id);

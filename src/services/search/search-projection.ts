@@ -1,0 +1,121 @@
+/** Keeps one searchable row a product, and the stock of its SKUs. */
+import { type Projection, projection } from '../../engine/consumer.ts'
+import type { Sql } from '../../engine/database.ts'
+import type { LoggedEvent } from '../../engine/event.ts'
+import type { Product } from '../catalog/events.ts'
+import type { Stock } from '../inventory/events.ts'
+import { lookupKey, plainWords } from './words.ts'
+
+// Between the elements of a list that travels as one text: unnest flattens an array of arrays.
+const separator = '\u001f'
+
+export function searchProjection(): Projection {
+  return projection({
+    name: 'search',
+    on: ['product.*', 'stock.updated', 'stock.reserved', 'stock.released', 'stock.out', 'stock.back'],
+    async apply(changes, tx) {
+      const products = changes.filter((change) => change.type.startsWith('product.'))
+      const stock = changes.filter((change) => change.type.startsWith('stock.'))
+      // Pipelined: one round trip, executed in this order.
+      await Promise.all([
+        products.length > 0 && saveProducts(products, tx),
+        stock.length > 0 && saveStock(stock, tx),
+        deriveInStock([...new Set(changes.map((change) => change.key))], tx),
+      ])
+    },
+    async reset(tx) {
+      await tx`truncate search.products, search.stock`
+    },
+  })
+}
+
+function saveProducts(changes: LoggedEvent[], tx: Sql) {
+  const rows = changes.map((change) => searchable(change))
+  return tx`
+    insert into search.products as p
+      (product_id, version, live, title, category, vendor_id, tags, price_min, price_max, currency, offered, image, created_at,
+       text_hash, words, typos, keys)
+    select c.product_id, c.version, c.live, c.title, c.category, c.vendor_id, string_to_array(c.tags, ${separator}),
+           c.price_min, c.price_max, c.currency, c.offered, c.image, c.created_at, c.text_hash,
+           case when o.text_hash = c.text_hash then o.words
+                else setweight(to_tsvector('search.words', c.typos), 'A')
+                  || setweight(to_tsvector('search.words', c.labels), 'B')
+                  || setweight(to_tsvector('search.words', c.body), 'D') end,
+           c.typos, string_to_array(c.keys, ${separator})
+      from (select *, hashtextextended(concat_ws(${separator}, typos, labels, body), 0) as text_hash
+              from unnest(
+                ${rows.map((r) => r.productId)}::text[],    ${rows.map((r) => r.version)}::bigint[],
+                ${rows.map((r) => r.live)}::boolean[],      ${rows.map((r) => r.title)}::text[],
+                ${rows.map((r) => r.category)}::text[],     ${rows.map((r) => r.vendorId)}::text[],
+                ${rows.map((r) => r.tags)}::text[],         ${rows.map((r) => r.priceMin)}::bigint[],
+                ${rows.map((r) => r.priceMax)}::bigint[],   ${rows.map((r) => r.currency)}::text[],
+                ${rows.map((r) => r.offered)}::boolean[],   ${rows.map((r) => r.image)}::text[],
+                ${rows.map((r) => r.createdAt)}::timestamptz[],
+                ${rows.map((r) => r.typos)}::text[],        ${rows.map((r) => r.labels)}::text[],
+                ${rows.map((r) => r.body)}::text[],         ${rows.map((r) => r.keys)}::text[]
+              ) as u (product_id, version, live, title, category, vendor_id, tags, price_min, price_max, currency, offered, image,
+                      created_at, typos, labels, body, keys)) c
+      left join search.products o on o.product_id = c.product_id
+    on conflict (product_id) do update set
+      version = excluded.version, live = excluded.live, title = excluded.title, category = excluded.category,
+      vendor_id = excluded.vendor_id, tags = excluded.tags, price_min = excluded.price_min, price_max = excluded.price_max,
+      currency = excluded.currency, offered = excluded.offered, image = excluded.image, created_at = excluded.created_at,
+      text_hash = excluded.text_hash, words = excluded.words, typos = excluded.typos, keys = excluded.keys
+    where excluded.version > p.version`
+}
+
+/** What a product's row is made of. Something deleted or not active keeps its version and loses its words. */
+function searchable(change: LoggedEvent) {
+  const product = change.data.product as Product
+  const live = product.status === 'active' && change.type !== 'product.deleted'
+  const currency = product.variants[0]?.price.currency ?? null
+  const prices = product.variants.filter((v) => v.price.currency === currency).map((v) => v.price.amount)
+  const labels = [product.category, product.vendorId, ...product.tags, ...product.variants.map((v) => v.title)]
+  const keys = [
+    ...product.variants.map((variant) => lookupKey('sku', variant.sku)),
+    ...product.tags.map((tag) => lookupKey('tag', tag)),
+    ...(product.category === null ? [] : [lookupKey('category', product.category)]),
+    ...(product.vendorId === null ? [] : [lookupKey('vendor', product.vendorId)]),
+  ]
+  return {
+    productId: product.id,
+    version: change.version,
+    live,
+    title: product.title,
+    category: product.category,
+    vendorId: product.vendorId,
+    tags: product.tags.join(separator),
+    priceMin: prices.length > 0 ? Math.min(...prices) : null,
+    priceMax: prices.length > 0 ? Math.max(...prices) : null,
+    currency,
+    offered: product.isAvailable,
+    image: product.media[0]?.url ?? null,
+    createdAt: product.createdAt,
+    typos: live ? plainWords(product.title) : '',
+    labels: live ? plainWords(labels.filter(Boolean).join(' ')) : '',
+    body: live ? plainWords([product.description, ...Object.values(product.attributes)].join(' ')) : '',
+    keys: live ? keys.join(separator) : '',
+  }
+}
+
+/** Kept for itself: a stock's event may be here before its product's. */
+function saveStock(changes: LoggedEvent[], tx: Sql) {
+  const rows = changes.map((change) => ({ stock: change.data.stock as Stock, version: change.version }))
+  return tx`
+    insert into search.stock as s (sku, product_id, version, available)
+    select * from unnest(
+      ${rows.map((r) => r.stock.sku)}::text[],  ${rows.map((r) => r.stock.productId)}::text[],
+      ${rows.map((r) => r.version)}::bigint[],  ${rows.map((r) => (r.stock.active ? r.stock.available : 0))}::bigint[])
+    on conflict (sku) do update set product_id = excluded.product_id, version = excluded.version, available = excluded.available
+    where excluded.version > s.version`
+}
+
+/** Writes a product's row only when it went out of stock or came back: between those, orders cost search.stock alone. */
+function deriveInStock(productIds: string[], tx: Sql) {
+  return tx`
+    update search.products p
+       set in_stock = now.in_stock
+      from (select product_id, exists (select from search.stock s where s.product_id = t.product_id and s.available > 0) as in_stock
+              from unnest(${productIds}::text[]) as t (product_id)) now
+     where p.product_id = now.product_id and p.in_stock <> now.in_stock`
+}

@@ -1,0 +1,243 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { createTestDatabase } from '../../../test/database.ts'
+import { applySchema, productDeleted, productEvent, stockEvent } from '../../../test/made-events.ts'
+import { type Database, openDatabase } from '../../engine/database.ts'
+import type { LoggedEvent } from '../../engine/event.ts'
+import type { Product } from '../catalog/events.ts'
+import { searchQuery } from './query.ts'
+import { search } from './search.ts'
+import { searchProjection } from './search-projection.ts'
+
+const projection = searchProjection()
+let db: Database
+
+beforeAll(async () => {
+  db = openDatabase((await createTestDatabase()).url)
+  await applySchema(db, new URL('./schema/', import.meta.url))
+})
+beforeEach(() => db.begin((tx) => projection.reset?.(tx) ?? Promise.resolve()))
+afterAll(() => db.close())
+
+const apply = (...changes: LoggedEvent[]) => db.begin((tx) => projection.apply(changes, tx))
+const find = (query: Record<string, unknown> = {}) => search(db, searchQuery.parse(query))
+const ids = async (query: Record<string, unknown> = {}) => (await find(query)).items.map((item) => item.id)
+const priced = (amount: number, sku: string): Partial<Product> => ({
+  variants: [{ sku, options: {}, price: { amount, currency: 'EUR' } }],
+})
+
+describe('what is found', () => {
+  test('words are found in title, labels and description, the title first, whatever their ending and accents', async () => {
+    await apply(
+      productEvent('body', 1, { title: 'Pan', description: 'for crème brûlée' }),
+      productEvent('title', 1, { title: 'Creme Brulee Torches' }),
+      productEvent('label', 1, { title: 'Bowl', category: 'Crème Brûlée' }),
+      productEvent('other', 1, { title: 'Kettle' }),
+    )
+    expect(await ids({ q: 'creme brulee' })).toEqual(['title', 'label', 'body'])
+    expect(await ids({ q: 'CRÈME brûlée torch' })).toEqual(['title'])
+    expect((await ids({ q: 'brulee -torch' })).sort()).toEqual(['body', 'label'])
+  })
+
+  test('an exact SKU comes before every word', async () => {
+    await apply(
+      productEvent('words', 1, { title: 'KIT 7 for the KIT 7, a KIT 7' }),
+      productEvent('sku', 1, { title: 'Tool', ...priced(100, 'KIT-7') }),
+    )
+    expect(await ids({ q: 'kit-7' })).toEqual(['sku', 'words'])
+  })
+
+  test.each([
+    ['hedphones', 'headphones'],
+    ['wireles headphnes', 'headphones'],
+    ['iphnoe', 'phone'],
+    ['headph', 'headphones'],
+  ])('a misspelt question is understood: %s', async (q, id) => {
+    await apply(
+      productEvent('headphones', 1, { title: 'Wireless Headphones' }),
+      productEvent('phone', 1, { title: 'Apple iPhone 16' }),
+      productEvent('lamp', 1, { title: 'Desk Lamp' }),
+    )
+    expect(await ids({ q })).toEqual([id])
+    expect((await find({ q })).total).toBe(1)
+  })
+
+  test('right words are not mixed with what is only spelt alike', async () => {
+    await apply(
+      productEvent('shirt', 1, { title: 'Shirt' }),
+      productEvent('short', 1, { title: 'Shirting cloth short' }),
+    )
+    expect(await ids({ q: 'short' })).toEqual(['short'])
+    expect(await ids({ q: 'shirt', vendor: 'nobody' })).toEqual([])
+  })
+
+  test('drafts, archived and deleted products are not found, and a re-created one is again', async () => {
+    await apply(
+      productEvent('draft', 1, { status: 'draft' }),
+      productEvent('archived', 1, { status: 'archived' }),
+      productEvent('a', 1),
+    )
+    expect(await ids()).toEqual(['a'])
+    await apply(productDeleted('a', 2))
+    expect(await ids()).toEqual([])
+    await apply(productEvent('a', 3, { title: 'Back' }))
+    expect(await ids({ q: 'back' })).toEqual(['a'])
+  })
+
+  test.each([
+    "'; drop table search.products; --",
+    '%',
+    '_',
+    '\\',
+    '((((',
+    ':*',
+    '"',
+    '!!',
+    '-a',
+    '<->',
+    '.*',
+    '(a+)+$',
+    '  ',
+  ])('text that means something elsewhere is only text here: %s', async (q) => {
+    await apply(productEvent('a', 1))
+    expect((await find({ q })).total).toBeLessThanOrEqual(1)
+    expect(await ids()).toEqual(['a'])
+  })
+})
+
+describe('filters, facets and order', () => {
+  const shop = () =>
+    apply(
+      productEvent('a', 1, {
+        title: 'Árbol',
+        category: 'Garden',
+        vendorId: 'acme',
+        tags: ['green', 'new'],
+        ...priced(500, 'A'),
+      }),
+      productEvent('b', 1, {
+        title: 'Bench',
+        category: 'Garden',
+        vendorId: 'best',
+        tags: ['wood'],
+        ...priced(1500, 'B'),
+      }),
+      productEvent('c', 1, {
+        title: 'Cup',
+        category: 'Kitchen',
+        vendorId: 'acme',
+        tags: ['new'],
+        ...priced(300000, 'C'),
+      }),
+      stockEvent('a', 1, 5, { sku: 'A' }),
+      stockEvent('b', 1, 0, { sku: 'B' }),
+    )
+
+  test.each<[Record<string, unknown>, string[]]>([
+    [{ category: 'garden', sort: 'title' }, ['a', 'b']],
+    [{ vendor: 'ACME', sort: 'title' }, ['a', 'c']],
+    [{ tag: 'green,wood', sort: 'title' }, ['a', 'b']],
+    [{ tag: ['new', 'wood'], sort: 'title' }, ['a', 'b', 'c']],
+    [{ priceMin: '1000', priceMax: '2000' }, ['b']],
+    [{ available: 'true' }, ['a']],
+    [{ available: 'false', sort: 'price_asc' }, ['b', 'c']],
+    [{ sort: 'price_desc' }, ['c', 'b', 'a']],
+    [{ q: 'bench', category: 'Kitchen' }, []],
+  ])('%j finds %j', async (query, found) => {
+    await shop()
+    expect(await ids(query)).toEqual(found)
+  })
+
+  test('facets count what matches', async () => {
+    await shop()
+    const { facets, total, totalIsExact } = await find({})
+    expect({ total, totalIsExact }).toEqual({ total: 3, totalIsExact: true })
+    expect(facets.category).toEqual([
+      { value: 'Garden', count: 2 },
+      { value: 'Kitchen', count: 1 },
+    ])
+    expect(facets.tag[0]).toEqual({ value: 'new', count: 2 })
+    expect(facets.price).toEqual([
+      { min: 0, max: 1000, count: 1 },
+      { min: 1000, max: 2500, count: 1 },
+      { min: 100000, max: null, count: 1 },
+    ])
+    expect(facets.available).toEqual([
+      { value: false, count: 2 },
+      { value: true, count: 1 },
+    ])
+  })
+
+  test.each(['relevance', 'price_asc', 'price_desc', 'newest', 'title'])(
+    'pages by %s show every product once',
+    async (sort) => {
+      await apply(
+        ...Array.from({ length: 23 }, (_, n) =>
+          productEvent(`p${n}`, 1, {
+            title: `Thing ${'x '.repeat(n % 3)}`,
+            createdAt: `2026-01-0${1 + (n % 3)}T00:00:00.${n % 2}Z`,
+            ...(n % 5 === 0 ? { variants: [] } : priced(100 * (n % 4), `S${n}`)),
+          }),
+        ),
+      )
+      const seen: string[] = []
+      let cursor: string | undefined
+      do {
+        const page = await find({ q: 'thing', sort, limit: 5, ...(cursor && { cursor }) })
+        seen.push(...page.items.map((item) => item.id))
+        cursor = page.next
+      } while (cursor)
+      expect(seen).toHaveLength(23)
+      expect(new Set(seen).size).toBe(23)
+      expect(seen).toEqual(await ids({ q: 'thing', sort, limit: 100 }))
+    },
+  )
+
+  test.each([
+    'x',
+    Buffer.from('["title","a","b"]').toString('base64url'),
+    Buffer.from('["newest","now()","b"]').toString('base64url'),
+  ])('a cursor of nobody is refused by name: %s', async (cursor) => {
+    await expect(find({ cursor })).rejects.toMatchObject({ code: 'invalid-request' })
+  })
+})
+
+describe('the projection', () => {
+  test('an older or repeated version changes nothing', async () => {
+    await apply(productEvent('a', 3, { title: 'Third' }), stockEvent('a', 2, 5))
+    await apply(productEvent('a', 2, { title: 'Second' }), stockEvent('a', 1, 0))
+    await apply(productEvent('a', 3, { title: 'Third' }), stockEvent('a', 2, 5))
+    expect((await find()).items).toMatchObject([{ title: 'Third', available: true }])
+    await apply(productDeleted('a', 4))
+    await apply(productEvent('a', 3, { title: 'Third' }))
+    expect(await ids()).toEqual([])
+  })
+
+  test('stock known before its product is not lost', async () => {
+    await apply(stockEvent('a', 1, 5))
+    await apply(productEvent('a', 1))
+    expect((await find()).items).toMatchObject([{ id: 'a', available: true }])
+  })
+
+  test('availability follows stock over all SKUs, their deactivation, and the vendor', async () => {
+    const available = async () => (await find()).items[0]?.available
+    await apply(productEvent('a', 1), stockEvent('a', 1, 5, { sku: 'x' }), stockEvent('a', 1, 0, { sku: 'y' }))
+    expect(await available()).toBe(true)
+    await apply(stockEvent('a', 2, 0, { sku: 'x', type: 'stock.reserved' }))
+    expect(await available()).toBe(false)
+    await apply(stockEvent('a', 2, 1, { sku: 'y', type: 'stock.back' }))
+    expect(await available()).toBe(true)
+    await apply(productEvent('a', 2, { isAvailable: false }))
+    expect(await available()).toBe(false)
+    await apply(productEvent('a', 3))
+    await apply(stockEvent('a', 3, 1, { sku: 'y', active: false }))
+    expect(await available()).toBe(false)
+  })
+
+  test('an update that leaves the text alone keeps its words', async () => {
+    await apply(productEvent('a', 1))
+    const [before] = await db`select words::text from search.products`
+    await apply(productEvent('a', 2, priced(7, 'a-1')))
+    const [after] = await db`select words::text, price_min from search.products`
+    expect(after).toMatchObject({ words: before?.words, price_min: 7 })
+  })
+})
