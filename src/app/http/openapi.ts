@@ -1,0 +1,90 @@
+/** The OpenAPI 3.1 document, made from the routes' own schemas, and a page to try it that works offline. */
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { FastifySchema, RouteOptions } from 'fastify'
+import { createJsonSchemaTransform } from 'fastify-type-provider-zod'
+import type { App } from '../../engine/http.ts'
+
+const toJsonSchema = createJsonSchemaTransform({})
+
+/** Registers `/openapi.json` and `/docs`. Call it before the routes that are to be in the document. */
+export async function openApi(app: App, { version }: { version: string }): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Lockstep',
+        version,
+        description: 'Every path also exists without /v1. Problems are RFC 9457; their list is at /problems.',
+      },
+      components: {
+        securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
+        schemas: { Problem: problemSchema },
+      },
+    },
+    transform(document) {
+      const { route } = document
+      if (!route.schema || hidden(route)) return { schema: { hide: true }, url: document.url }
+      const { schema } = toJsonSchema(document)
+      return { schema: withProblems(schema as FastifySchema, route), url: `/v1${document.url}` }
+    },
+  })
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    uiConfig: { persistAuthorization: true, displayRequestDuration: true, tryItOutEnabled: true, validatorUrl: null },
+    transformSpecificationClone: false,
+  })
+  app.get('/openapi.json', { schema: { hide: true } as FastifySchema }, async (_request, reply) => {
+    reply.header('cache-control', 'no-cache')
+    return app.swagger()
+  })
+}
+
+const hidden = (route: RouteOptions) => (route.schema as { hide?: boolean } | undefined)?.hide === true
+
+/** Who may call it, and that anything else is a problem. */
+function withProblems(schema: FastifySchema, route: RouteOptions): FastifySchema {
+  const roles = route.config?.roles
+  const given = (schema.response ?? { 200: { description: 'OK' } }) as Record<string, unknown>
+  return {
+    ...schema,
+    ...(roles && {
+      security: [{ bearer: [] }],
+      description: [schema.description, `Roles: ${[...new Set(['ADMIN', ...roles])].join(', ')}.`]
+        .filter(Boolean)
+        .join('\n\n'),
+    }),
+    response: {
+      ...given,
+      default: {
+        description: 'A problem',
+        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+      },
+    },
+  }
+}
+
+const problemSchema = {
+  type: 'object' as const,
+  required: ['type', 'title', 'status', 'detail', 'instance', 'requestId'],
+  properties: {
+    type: { type: 'string' as const, description: '/problems/<code>; the codes are stable' },
+    title: { type: 'string' as const },
+    status: { type: 'integer' as const },
+    detail: { type: 'string' as const },
+    instance: { type: 'string' as const },
+    requestId: { type: 'string' as const },
+    errors: {
+      type: 'array' as const,
+      items: {
+        type: 'object' as const,
+        properties: {
+          in: { type: 'string' as const, enum: ['json', 'body', 'path', 'query', 'header'] },
+          field: { type: 'string' as const, description: 'lines.0.quantity' },
+          message: { type: 'string' as const },
+        },
+      },
+    },
+  },
+  additionalProperties: true,
+}

@@ -1,0 +1,79 @@
+/** Every problem the API answers by name, with its status and what to do about it. The names are stable; `/problems` serves this list. */
+
+export interface CatalogueEntry {
+  status: number
+  title: string
+  /** What the caller can do. */
+  advice: string
+  /** Present where coming again helps; a more exact `Retry-After` may be sent. */
+  retryAfterSeconds?: number
+}
+
+const entry = (status: number, title: string, advice: string, retryAfterSeconds?: number): CatalogueEntry => ({
+  status,
+  title,
+  advice,
+  ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+})
+
+/** Codes that are not listed are broken rules of a service: 409. */
+export const catalogue: Record<string, CatalogueEntry> = {
+  'invalid-request': entry(
+    400,
+    'The request can not be taken',
+    'Correct the fields under `errors`. 422 when the body is JSON but not what was asked for, 400 otherwise.',
+  ),
+  unauthenticated: entry(
+    401,
+    'Who are you?',
+    'Send a valid token: `Authorization: Bearer …`. `lockstep token --role ADMIN` prints one.',
+  ),
+  forbidden: entry(403, 'Not with this role', 'Use a token with one of the roles under `roles`.'),
+  'not-found': entry(404, 'Not found', 'Check the id.'),
+  'no-such-route': entry(404, 'No such path', 'See /docs for what there is.'),
+  'method-not-allowed': entry(405, 'Not with this method', 'Use one of the methods under `allow`.'),
+  'already-exists': entry(409, 'It exists already', 'Use another id, or change what is there.'),
+  'sku-taken': entry(
+    409,
+    'The SKU belongs to another product',
+    'A SKU belongs to one product: choose another, or remove it there first.',
+  ),
+  'insufficient-stock': entry(409, 'Not enough in stock', 'Nothing was taken. `lines` says what is available.'),
+  'reservation-expired': entry(409, 'The reservation has expired', 'Its stock was released. Reserve again.'),
+  'reservation-closed': entry(409, 'The reservation is confirmed or released', 'It can not be changed any more.'),
+  'consumer-paused': entry(409, 'The consumer is paused', 'Resume it first.'),
+  'login-used': entry(
+    410,
+    'The log-in link is used up',
+    'A link works once and for ten minutes. The program prints a new one when it starts.',
+  ),
+  'version-mismatch': entry(
+    412,
+    'Somebody else was faster',
+    'Read it again, decide again, and send the version you then saw in If-Match.',
+  ),
+  'too-large': entry(413, 'The body is too large', 'Send at most 1 MiB.'),
+  'unsupported-media-type': entry(
+    415,
+    'Not a content type we read',
+    'Send `Content-Type: application/json` without a content encoding.',
+  ),
+  'idempotency-key-reused': entry(
+    422,
+    'The idempotency key belongs to another request',
+    'Use a new key for a new request; repeat a request unchanged.',
+  ),
+  'rate-limited': entry(429, 'Too many requests', 'Wait for the seconds in Retry-After.', 1),
+  'headers-too-large': entry(431, 'The headers are too large', 'Send less than 16 KiB of headers.'),
+  internal: entry(500, 'Our fault', 'Nothing is known to have changed. Tell us the requestId.'),
+  unavailable: entry(503, 'Not at the moment', 'Nothing was done. Repeat after the seconds in Retry-After.', 1),
+  'outcome-unknown': entry(
+    503,
+    'The outcome is unknown',
+    'It may have been done. Repeat with the same Idempotency-Key to learn the outcome.',
+    1,
+  ),
+  timeout: entry(503, 'It took too long', 'Repeat after the seconds in Retry-After.', 1),
+  'request-timeout': entry(408, 'The request did not arrive in time', 'Send it again, faster.'),
+  'not-ready': entry(503, 'Not ready', '`checks` says what is missing and what to do.', 1),
+}
