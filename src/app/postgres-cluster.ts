@@ -19,6 +19,7 @@ const defaults: Record<string, string> = {
   work_mem: '16MB',
   maintenance_work_mem: '128MB',
   max_wal_size: '4GB',
+  min_wal_size: '512MB',
   checkpoint_timeout: '15min',
   fsync: 'on',
   synchronous_commit: 'on',
@@ -104,7 +105,7 @@ export class Cluster {
 
   /** Resolves when the server accepts connections; throws with the cause when it ends before. */
   async start(settings: Record<string, string>): Promise<void> {
-    const values = Object.entries({ ...defaults, ...settings, port: `${await freePort()}` })
+    const values = Object.entries({ ...defaults, ...settings, port: `${await this.#freePort()}` })
     const options = values.flatMap(([name, value]) => ['-c', `${name}=${value}`])
     const log = await open(this.logFile, 'a', 0o600)
     const server = this.#account.launch(this.#programs.postgres, ['-D', this.#data, ...options], log.fd)
@@ -146,6 +147,13 @@ export class Cluster {
     }
   }
 
+  /** The last start's port if it is free, so that those who knew the server find it again. */
+  async #freePort(): Promise<number> {
+    const lastCommand = await readFile(join(this.#data, 'postmaster.opts'), 'utf8').catch(() => '')
+    const last = Number(/"port=(\d+)"/.exec(lastCommand)?.[1] ?? 0)
+    return listenable(last).catch(() => listenable(0))
+  }
+
   async #explain(error: unknown): Promise<Error> {
     if (!(error instanceof ProgramFailed)) return error as Error
     const lines = await tail(this.logFile)
@@ -170,9 +178,10 @@ async function exists(path: string): Promise<boolean> {
   )
 }
 
-async function freePort(): Promise<number> {
+/** Tries a port of 127.0.0.1; 0 finds one. */
+async function listenable(port: number): Promise<number> {
   const server = createServer()
-  await new Promise<void>((resolve, reject) => server.on('error', reject).listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve, reject) => server.on('error', reject).listen(port, '127.0.0.1', resolve))
   const address = server.address()
   await new Promise((resolve) => server.close(resolve))
   if (address === null || typeof address === 'string') throw new Error('no free port on 127.0.0.1')

@@ -1,14 +1,31 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
 import { Client } from 'pg'
-import { expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { type EmbeddedPostgres, openEmbeddedPostgres } from './postgres.ts'
 
+let prepared: string
+
+beforeAll(async () => {
+  prepared = await mkdtemp(join(tmpdir(), 'lockstep-embedded-'))
+  await (await openEmbeddedPostgres({ directory: join(prepared, 'postgres') })).close()
+})
+
+afterAll(() => rm(prepared, { recursive: true, force: true }))
+
+/** A cluster that was never used, which is much faster to copy than to create. */
 async function freshDirectory(): Promise<string> {
+  const directory = await emptyDirectory()
+  await promisify(execFile)('cp', ['-a', join(prepared, 'postgres'), directory])
+  return directory
+}
+
+async function emptyDirectory(): Promise<string> {
   const parent = await mkdtemp(join(tmpdir(), 'lockstep-embedded-'))
   const directory = join(parent, 'postgres')
   onTestFinished(async () => {
@@ -117,7 +134,7 @@ test('a program that only connects as lockstep keeps the server up', async () =>
 })
 
 test('openers at the same instant share one server, also when there was no directory', async () => {
-  const directory = await freshDirectory()
+  const directory = await emptyDirectory()
   const all = await Promise.all([opened(directory), openedElsewhere(directory), opened(directory)])
   expect(new Set(all.map((server) => server.url)).size).toBe(1)
   expect(all.filter((server) => !server.adopted)).toHaveLength(1)
@@ -154,8 +171,32 @@ test('a server killed with its owner recovers what was committed', async () => {
   expect(await query(second.url, 'select answer from kept')).toEqual([42])
 })
 
-test('a directory that was half created starts afresh', async () => {
+test('a server that dies while it is open is started again where it was', async () => {
   const directory = await freshDirectory()
+  const { promise: back, resolve } = Promise.withResolvers<void>()
+  const log = (line: string) => line === 'PostgreSQL had ended and was started again' && resolve()
+  const server = await openEmbeddedPostgres({ directory, log })
+  onTestFinished(() => server.close())
+  await query(server.url, 'create table kept as select 42 as answer')
+  process.kill(await serverPid(directory), 'SIGKILL')
+  await back
+  expect(await query(server.url, 'select answer from kept')).toEqual([42])
+  await server.close()
+  await expect(query(server.url, 'select 1')).rejects.toThrow('ECONNREFUSED')
+})
+
+test('a session that is thrown out still counts as present', async () => {
+  const directory = await freshDirectory()
+  const [here, there] = [await opened(directory), await opened(directory)]
+  const presence = `from pg_stat_activity where application_name = 'presence of lockstep'`
+  await query(here.url, `select pg_terminate_backend(pid) ${presence}`)
+  await expect.poll(() => query(here.url, `select count(*)::int ${presence}`)).toEqual([2])
+  await here.close()
+  expect(await query(there.url, 'select 1')).toEqual([1])
+})
+
+test('a directory that was half created starts afresh', async () => {
+  const directory = await emptyDirectory()
   await mkdir(join(directory, 'initdb-crashed', 'data', 'base'), { recursive: true })
   const server = await opened(directory)
   expect(await query(server.url, 'select 1')).toEqual([1])
@@ -163,7 +204,7 @@ test('a directory that was half created starts afresh', async () => {
 })
 
 test('a path that cannot be a directory is refused with the name of its setting', async () => {
-  const directory = await freshDirectory()
+  const directory = await emptyDirectory()
   await writeFile(directory, 'a file')
   await expect(openEmbeddedPostgres({ directory })).rejects.toThrow('LOCKSTEP_DATA')
 })

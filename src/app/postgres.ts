@@ -32,43 +32,70 @@ const readyWithinMs = 300_000
 /** Advisory lock: held shared by every process that uses the server, exclusively by the one about to stop it. */
 const presenceLock = 7_106_525
 
-/** Starts or adopts the server of a directory: about a second at first, half of that later. Throws plain advice. */
+/**
+ * Starts or adopts the server of a directory: about a second at first, a tenth of that later. Throws plain advice. While
+ * it is open, a server that dies is started again, on the same port as long as that is free.
+ */
 export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const log = options.log ?? (() => {})
   const programs = await findPrograms()
   const directory = await enterDirectory(options.directory)
   const account = await serverAccount(directory, programs.initdb)
   const cluster = new Cluster(directory, programs, account)
+  const settings = options.settings ?? {}
+
+  const { url, adopted, client } = await join(cluster, settings, log)
+  let present = client
+  let closing: Promise<void> | undefined
+  let rejoining: Promise<void> | undefined
+  const stayPresent = () => present.once('end', () => (rejoining = rejoin()))
+  const rejoin = async () => {
+    while (!closing) {
+      try {
+        const again = await join(cluster, settings, log)
+        present = again.client
+        if (!again.adopted) log(again.url === url ? 'PostgreSQL had ended and was started again' : 'PostgreSQL moved')
+        stayPresent()
+        return
+      } catch (error) {
+        log(message(error))
+        await pause(1_000)
+      }
+    }
+  }
+  stayPresent()
+  const close = async () => {
+    await rejoining
+    await leave(present, url, () => cluster.stop())
+  }
+  return { url: `${url}/lockstep`, adopted, close: () => (closing ??= close()) }
+}
+
+/** Becomes one of those who use the server, starting it if nobody does. */
+async function join(cluster: Cluster, settings: Record<string, string>, log: (line: string) => void) {
   const deadline = Date.now() + readyWithinMs
   let adopted = true
   let failures = 0
   while (Date.now() < deadline) {
     const port = await cluster.runningPort()
     if (port === undefined) {
-      if (await cluster.create()) log(`created a PostgreSQL cluster in ${directory}`)
+      if (await cluster.create()) log('created the PostgreSQL cluster')
       try {
-        await cluster.start(options.settings ?? {})
+        await cluster.start(settings)
         adopted = false
       } catch (error) {
-        // Another process was faster, or took the port in between: the next round adopts, or tries another port.
+        // Another process was faster, took the port in between, or a dead server's children are not gone yet.
         if (++failures === 5) throw error
+        await pause(50 * failures)
       }
       continue
     }
     const url = await cluster.url(port)
     const client = await announce(url)
-    if (!client) {
-      await pause(30)
-      continue
-    }
-    let closing: Promise<void> | undefined
-    return {
-      url: `${url}/lockstep`,
-      adopted,
-      close: () => (closing ??= leave(client, url, () => cluster.stop())),
-    }
+    if (client) return { url, adopted, client }
+    await pause(30)
   }
-  throw new Error(`PostgreSQL in ${directory} is not ready after ${readyWithinMs / 1000} s: see ${cluster.logFile}`)
+  throw new Error(`PostgreSQL is not ready after ${readyWithinMs / 1000} s: see ${cluster.logFile}`)
 }
 
 /** The programs of the npm package for this machine. */
