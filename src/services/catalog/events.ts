@@ -18,6 +18,9 @@ export const variant = z.strictObject({
 })
 export type Variant = z.infer<typeof variant>
 
+export const media = z.strictObject({ url: z.string(), alt: z.string().optional() })
+export type Media = z.infer<typeof media>
+
 export const product = z.strictObject({
   id: z.string(),
   title: z.string(),
@@ -29,7 +32,7 @@ export const product = z.strictObject({
   status: z.enum(['active', 'draft', 'archived']),
   /** False once nothing of it is in stock (B, Low-Stock Threshold Logic), or when the vendor says so (D, updateAvailability). */
   isAvailable: z.boolean(),
-  media: z.array(z.strictObject({ url: z.string(), alt: z.string().optional() })),
+  media: z.array(media),
   variants: z.array(variant),
   createdAt: z.string(),
   updatedAt: z.string(),

@@ -1,0 +1,149 @@
+/** Where products and the owners of SKUs are kept. */
+import type { Sql } from '../../engine/database.ts'
+import type { Changed, EntityId, Store, Versioned } from '../../engine/decider.ts'
+import type { CatalogFact, CatalogState, ProductState, SkuState } from './decider.ts'
+import { productEntity, skuEntity } from './product.ts'
+
+type Loaded = { states: Map<EntityId, Versioned<CatalogState>>; blocked: EntityId[] }
+
+/**
+ * Rows that another process frees or claims while this one looks at them can, in a corner, make Postgres call a deadlock or a second
+ * owner; the batch is then taken again command by command, and the later one is refused by the rule.
+ */
+export const catalogStore: Store<CatalogState, CatalogFact> = {
+  async load(tx, ids, { skipLocked }) {
+    const loaded: Loaded = { states: new Map(), blocked: [] }
+    await Promise.all([
+      loadProducts(tx, namedBy(ids, productEntity('')), skipLocked, loaded),
+      loadSkus(tx, namedBy(ids, skuEntity('')), skipLocked, loaded),
+    ])
+    return loaded
+  },
+
+  save: (tx, changed) => Promise.all([...saveProducts(tx, changed), ...saveSkus(tx, changed)]),
+}
+
+const namedBy = (ids: EntityId[], prefix: string) =>
+  ids.filter((id) => id.startsWith(prefix)).map((id) => id.slice(prefix.length))
+
+async function loadProducts(tx: Sql, ids: string[], skipLocked: boolean, { states, blocked }: Loaded) {
+  if (ids.length === 0) return
+  type Row = { id: string; version: number; deleted: boolean; held_by_stock: boolean; state: string }
+  const [rows, there] = await Promise.all([
+    skipLocked
+      ? tx<Row>`
+          select id, version, deleted, held_by_stock, state
+          from   catalog.products
+          where  id = any(${ids}::text[])
+          order  by id
+          for    update skip locked`
+      : tx<Row>`
+          select id, version, deleted, held_by_stock, state
+          from   catalog.products
+          where  id = any(${ids}::text[])
+          order  by id
+          for    update`,
+    skipLocked ? tx<{ id: string }>`select id from catalog.products where id = any(${ids}::text[])` : [],
+  ])
+  for (const { id, version, deleted, held_by_stock, state } of rows) {
+    states.set(productEntity(id), {
+      version,
+      state: { product: JSON.parse(state), deleted, heldByStock: held_by_stock },
+    })
+  }
+  for (const { id } of there) if (!states.has(productEntity(id))) blocked.push(productEntity(id))
+}
+
+async function loadSkus(tx: Sql, skus: string[], skipLocked: boolean, { states, blocked }: Loaded) {
+  if (skus.length === 0) return
+  type Row = { sku: string; product_id: string }
+  const [rows, there] = await Promise.all([
+    skipLocked
+      ? tx<Row>`select sku, product_id from catalog.skus where sku = any(${skus}::text[]) order by sku for update skip locked`
+      : tx<Row>`select sku, product_id from catalog.skus where sku = any(${skus}::text[]) order by sku for update`,
+    skipLocked ? tx<{ sku: string }>`select sku from catalog.skus where sku = any(${skus}::text[])` : [],
+  ])
+  for (const { sku, product_id } of rows) states.set(skuEntity(sku), { version: 0, state: { productId: product_id } })
+  for (const { sku } of there) if (!states.has(skuEntity(sku))) blocked.push(skuEntity(sku))
+}
+
+type ChangedCatalog = Changed<CatalogState, CatalogFact>
+type ProductRow = ProductState & { version: number }
+
+/** What is new is inserted plainly: two creations that did not see each other must not become one row with two first versions. */
+function saveProducts(tx: Sql, { states, facts }: ChangedCatalog) {
+  const created = new Set<EntityId>()
+  const updated = new Set<EntityId>()
+  for (const { fact, version } of facts) {
+    if (fact.type === 'product.created' && version === 1) created.add(fact.entity)
+    else if (fact.type.startsWith('product.') && !created.has(fact.entity)) updated.add(fact.entity)
+  }
+  const rowOf = (entity: EntityId): ProductRow => {
+    const { version, state } = states.get(entity) as Versioned<CatalogState>
+    return { version, ...(state as ProductState) }
+  }
+  return [
+    created.size > 0 && insertProducts(tx, [...created].map(rowOf)),
+    updated.size > 0 && updateProducts(tx, [...updated].map(rowOf)),
+  ]
+}
+
+const insertProducts = (tx: Sql, rows: ProductRow[]) =>
+  tx`
+    insert into catalog.products (id, version, deleted, held_by_stock, status, vendor_id, category, state)
+    select id, version, deleted, held_by_stock, status, vendor_id, category, state::json
+    from   unnest(${rows.map(({ product }) => product.id)}::text[],
+                  ${rows.map(({ version }) => version)}::bigint[],
+                  ${rows.map(({ deleted }) => deleted)}::boolean[],
+                  ${rows.map(({ heldByStock }) => heldByStock)}::boolean[],
+                  ${rows.map(({ product }) => product.status)}::text[],
+                  ${rows.map(({ product }) => product.vendorId)}::text[],
+                  ${rows.map(({ product }) => product.category)}::text[],
+                  string_to_array(${statesOf(rows)}, e'\x1e'))
+           as created (id, version, deleted, held_by_stock, status, vendor_id, category, state)`
+
+const updateProducts = (tx: Sql, rows: ProductRow[]) =>
+  tx`
+    update catalog.products p
+    set    version       = updated.version,
+           deleted       = updated.deleted,
+           held_by_stock = updated.held_by_stock,
+           status        = updated.status,
+           vendor_id     = updated.vendor_id,
+           category      = updated.category,
+           state         = updated.state::json
+    from   unnest(${rows.map(({ product }) => product.id)}::text[],
+                  ${rows.map(({ version }) => version)}::bigint[],
+                  ${rows.map(({ deleted }) => deleted)}::boolean[],
+                  ${rows.map(({ heldByStock }) => heldByStock)}::boolean[],
+                  ${rows.map(({ product }) => product.status)}::text[],
+                  ${rows.map(({ product }) => product.vendorId)}::text[],
+                  ${rows.map(({ product }) => product.category)}::text[],
+                  string_to_array(${statesOf(rows)}, e'\x1e'))
+           as updated (id, version, deleted, held_by_stock, status, vendor_id, category, state)
+    where  p.id = updated.id`
+
+/** JSON text contains no raw control character, so a list of it travels as one string, without the quoting and parsing of an array. */
+const statesOf = (rows: ProductRow[]) => rows.map(({ product }) => JSON.stringify(product)).join('\x1e')
+
+/** What was freed goes first: a SKU may pass from one product to another within a batch. A plain insert, so that nobody's is taken over. */
+function saveSkus(tx: Sql, { states, facts }: ChangedCatalog) {
+  const freed = new Set<string>()
+  const owners = new Map<string, string>()
+  for (const { fact } of facts) {
+    if (fact.type !== 'sku.claimed' && fact.type !== 'sku.freed') continue
+    const sku = fact.entity.slice(skuEntity('').length)
+    const owner = states.get(fact.entity)?.state as SkuState | undefined
+    if (fact.type === 'sku.freed') freed.add(sku)
+    if (owner) owners.set(sku, owner.productId)
+  }
+  const claimed = [...owners].sort(([left], [right]) => (left < right ? -1 : 1))
+  return [
+    freed.size > 0 && tx`delete from catalog.skus where sku = any(${[...freed]}::text[])`,
+    claimed.length > 0 &&
+      tx`
+        insert into catalog.skus (sku, product_id)
+        select sku, product_id
+        from   unnest(${claimed.map(([sku]) => sku)}::text[], ${claimed.map(([, owner]) => owner)}::text[]) as claimed (sku, product_id)`,
+  ]
+}
