@@ -128,8 +128,10 @@ export class Cluster {
 
   /** Stops the server and waits for its end; whoever is connected is thrown out. */
   async stop(): Promise<void> {
+    const [pid] = (await readFile(this.#pidFile, 'utf8')).split('\n')
     await this.#account.run(this.#programs.pg_ctl, ['stop', '-W', '-s', '-m', 'fast', '-D', this.#data])
-    while ((await this.runningPort()) !== undefined) await pause(10)
+    // This server's end, not the directory's rest: another process may start the next one at once.
+    while (await this.#servedBy(Number(pid))) await pause(10)
     this.#child?.ref()
     await this.#ended
   }
