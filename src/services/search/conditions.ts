@@ -1,6 +1,9 @@
 /** The `where` of a search: fixed SQL and bound values; nothing a caller wrote becomes SQL, tsquery syntax or a pattern. */
 import type { SearchQuery } from './query.ts'
-import { askedWords, lookupKey, plainWords } from './words.ts'
+import { askedWords, lookupKey } from './words.ts'
+
+/** How the text is looked for: as it was asked, or as one list of possible words for each word asked; undefined for no text. */
+export type Wording = 'asked' | string[][] | undefined
 
 export class Conditions {
   readonly values: unknown[] = []
@@ -16,10 +19,10 @@ export class Conditions {
     return this.parts.join('\n and ')
   }
 
-  asked(query: SearchQuery, by: 'words' | 'typos' | undefined): this {
+  asked(query: SearchQuery, wording: Wording): this {
     const { q = '', category, vendor, tag, priceMin, priceMax, available } = query
-    if (by === 'words') this.parts.push(`(words @@ ${this.words(q)} or keys @> ${this.keys('sku', [q])})`)
-    if (by === 'typos') this.parts.push(`typos %> ${this.bind(plainWords(q))}`)
+    if (wording === 'asked') this.parts.push(`(words @@ ${this.words(q)} or keys @> ${this.keys('sku', [q])})`)
+    else if (wording) this.parts.push(`words @@ ${this.meant(wording)}`)
     if (category !== undefined) this.parts.push(`keys @> ${this.keys('category', [category])}`)
     if (vendor !== undefined) this.parts.push(`keys @> ${this.keys('vendor', [vendor])}`)
     if (tag !== undefined) this.parts.push(`keys && ${this.keys('tag', tag)}`)
@@ -30,14 +33,21 @@ export class Conditions {
   }
 
   /** A whole number, so that a cursor can hold it exactly: an exact SKU above 2,000,000, the rest up to 1,000,000. */
-  score({ q = '' }: SearchQuery, by: 'words' | 'typos' | undefined): string {
-    if (by === undefined) return '0'
-    if (by === 'typos') return `round(word_similarity(${this.bind(plainWords(q))}, typos) * 1000000)::int`
-    return `case when keys @> ${this.keys('sku', [q])} then 2000000 else 0 end + round(ts_rank(words, ${this.words(q)}) * 1000000)::int`
+  score({ q = '' }: SearchQuery, wording: Wording): string {
+    if (wording === undefined) return '0'
+    const rank = (words: string) => `round(ts_rank(words, ${words}) * 1000000)::int`
+    if (wording !== 'asked') return rank(this.meant(wording))
+    return `case when keys @> ${this.keys('sku', [q])} then 2000000 else 0 end + ${rank(this.words(q))}`
   }
 
   private words(q: string): string {
     return `websearch_to_tsquery('search.words', ${this.bind(askedWords(q))})`
+  }
+
+  /** One of each list's words, for every list. */
+  private meant(wording: string[][]): string {
+    const word = (text: string) => `plainto_tsquery('search.words', ${this.bind(text)})`
+    return `(${wording.map((words) => `(${words.map(word).join(' || ')})`).join(' && ')})`
   }
 
   private keys(kind: Parameters<typeof lookupKey>[0], values: string[]): string {

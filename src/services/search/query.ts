@@ -31,7 +31,7 @@ export const sortings = {
   price_asc: { key: 'coalesce(price_min, 9223372036854775807)', type: 'bigint', order: 'asc' },
   price_desc: { key: 'coalesce(price_max, -1)', type: 'bigint', order: 'desc' },
   newest: { key: 'created_at', type: 'timestamptz', order: 'desc' },
-  title: { key: 'typos', type: 'text', order: 'asc' },
+  title: { key: 'sort_title', type: 'text', order: 'asc' },
 } as const
 
 const places = {

@@ -4,6 +4,7 @@ import type { Sql } from '../../engine/database.ts'
 import type { LoggedEvent } from '../../engine/event.ts'
 import type { Product } from '../catalog/events.ts'
 import type { Stock } from '../inventory/events.ts'
+import { correctable } from './spelling.ts'
 import { lookupKey, plainWords } from './words.ts'
 
 // Between the elements of a list that travels as one text: unnest flattens an array of arrays.
@@ -24,25 +25,34 @@ export function searchProjection(): Projection {
       ])
     },
     async reset(tx) {
-      await tx`truncate search.products, search.stock`
+      await tx`truncate search.products, search.stock, search.vocabulary`
     },
   })
 }
 
 function saveProducts(changes: LoggedEvent[], tx: Sql) {
   const rows = changes.map((change) => searchable(change))
+  const words = new Set(rows.flatMap((r) => `${r.heading} ${r.labels}`.split(' ').filter(correctable)))
+  return Promise.all([saveRows(rows, tx), saveWords([...words], tx)])
+}
+
+function saveWords(words: string[], tx: Sql) {
+  return tx`insert into search.vocabulary (word) select unnest(${words}::text[]) on conflict do nothing`
+}
+
+function saveRows(rows: ReturnType<typeof searchable>[], tx: Sql) {
   return tx`
     insert into search.products as p
       (product_id, version, live, title, category, vendor_id, tags, price_min, price_max, currency, offered, image, created_at,
-       text_hash, words, typos, keys)
+       text_hash, words, sort_title, keys)
     select c.product_id, c.version, c.live, c.title, c.category, c.vendor_id, string_to_array(c.tags, ${separator}),
            c.price_min, c.price_max, c.currency, c.offered, c.image, c.created_at, c.text_hash,
            case when o.text_hash = c.text_hash then o.words
-                else setweight(to_tsvector('search.words', c.typos), 'A')
+                else setweight(to_tsvector('search.words', c.heading), 'A')
                   || setweight(to_tsvector('search.words', c.labels), 'B')
                   || setweight(to_tsvector('search.words', c.body), 'D') end,
-           c.typos, string_to_array(c.keys, ${separator})
-      from (select *, hashtextextended(concat_ws(${separator}, typos, labels, body), 0) as text_hash
+           c.heading, string_to_array(c.keys, ${separator})
+      from (select *, hashtextextended(concat_ws(${separator}, heading, labels, body), 0) as text_hash
               from unnest(
                 ${rows.map((r) => r.productId)}::text[],    ${rows.map((r) => r.version)}::bigint[],
                 ${rows.map((r) => r.live)}::boolean[],      ${rows.map((r) => r.title)}::text[],
@@ -51,16 +61,16 @@ function saveProducts(changes: LoggedEvent[], tx: Sql) {
                 ${rows.map((r) => r.priceMax)}::bigint[],   ${rows.map((r) => r.currency)}::text[],
                 ${rows.map((r) => r.offered)}::boolean[],   ${rows.map((r) => r.image)}::text[],
                 ${rows.map((r) => r.createdAt)}::timestamptz[],
-                ${rows.map((r) => r.typos)}::text[],        ${rows.map((r) => r.labels)}::text[],
+                ${rows.map((r) => r.heading)}::text[],        ${rows.map((r) => r.labels)}::text[],
                 ${rows.map((r) => r.body)}::text[],         ${rows.map((r) => r.keys)}::text[]
               ) as u (product_id, version, live, title, category, vendor_id, tags, price_min, price_max, currency, offered, image,
-                      created_at, typos, labels, body, keys)) c
+                      created_at, heading, labels, body, keys)) c
       left join search.products o on o.product_id = c.product_id
     on conflict (product_id) do update set
       version = excluded.version, live = excluded.live, title = excluded.title, category = excluded.category,
       vendor_id = excluded.vendor_id, tags = excluded.tags, price_min = excluded.price_min, price_max = excluded.price_max,
       currency = excluded.currency, offered = excluded.offered, image = excluded.image, created_at = excluded.created_at,
-      text_hash = excluded.text_hash, words = excluded.words, typos = excluded.typos, keys = excluded.keys
+      text_hash = excluded.text_hash, words = excluded.words, sort_title = excluded.sort_title, keys = excluded.keys
     where excluded.version > p.version`
 }
 
@@ -91,7 +101,7 @@ function searchable(change: LoggedEvent) {
     offered: product.isAvailable,
     image: product.media[0]?.url ?? null,
     createdAt: product.createdAt,
-    typos: live ? plainWords(product.title) : '',
+    heading: live ? plainWords(product.title) : '',
     labels: live ? plainWords(labels.filter(Boolean).join(' ')) : '',
     body: live ? plainWords([product.description, ...Object.values(product.attributes)].join(' ')) : '',
     keys: live ? keys.join(separator) : '',

@@ -1,9 +1,10 @@
 /** Finds products: an exact SKU first, then words by rank; where no product has the words, what is spelt alike. */
 import type { Database, Sql } from '../../engine/database.ts'
 import { type Page, pageOf, placeIn } from '../../engine/http.ts'
-import { Conditions } from './conditions.ts'
+import { Conditions, type Wording } from './conditions.ts'
 import { type Facets, facetsOf } from './facets.ts'
 import { placeSchema, type SearchQuery, sortings } from './query.ts'
+import { correctable, nearest } from './spelling.ts'
 import { askedWords, lookupKey, plainWords } from './words.ts'
 
 export interface FoundProduct {
@@ -22,23 +23,13 @@ export interface FoundProduct {
 
 export interface SearchAnswer extends Page<FoundProduct>, Facets {}
 
-/** Share of a query's trigrams a title must have. A swapped pair of letters (`iphnoe`) leaves 0.43. */
-const alikeAtLeast = 0.4
-/** And how near to the best it must come, so that one good match does not trail poor ones. */
-const alikeToBest = 0.75
+/** Words of a question that are corrected; the rest of a longer one is passed over. */
+const wordsMax = 8
 
 export async function search(db: Database, query: SearchQuery): Promise<SearchAnswer> {
   const q = query.q?.trim() ? query.q : undefined
   if (q === undefined) return answer(db, query, undefined)
-  if (await hasWords(db, q)) return answer(db, query, 'words')
-  return db.begin(async (tx) => {
-    await tx`select set_config('pg_trgm.word_similarity_threshold', ${String(alikeAtLeast)}, true)`
-    const [found] = await tx`
-      select max(word_similarity(${plainWords(q)}, typos)) as best from search.products where live and typos %> ${plainWords(q)}`
-    const threshold = Math.max(alikeAtLeast, (found?.best ?? 1) * alikeToBest)
-    await tx`select set_config('pg_trgm.word_similarity_threshold', ${String(threshold)}, true)`
-    return answer(tx, query, 'typos')
-  })
+  return answer(db, query, (await hasWords(db, q)) ? 'asked' : await meantBy(db, q))
 }
 
 /** Whether some product has them is asked without the filters: a filter that hides it makes the words no misspelling. */
@@ -51,12 +42,29 @@ async function hasWords(db: Database, q: string): Promise<boolean> {
   return row?.yes === true
 }
 
-async function answer(db: Sql, query: SearchQuery, by: 'words' | 'typos' | undefined): Promise<SearchAnswer> {
-  const sort = query.sort === 'relevance' && by === undefined ? 'newest' : query.sort
+/** For each word asked the known words it may be, found by trigrams and chosen by edits. */
+async function meantBy(db: Database, q: string): Promise<Wording> {
+  const asked = [...new Set(plainWords(q).split(' '))].slice(0, wordsMax)
+  const wording = await Promise.all(
+    asked.map(async (word) => {
+      if (!correctable(word)) return [word]
+      const rows = await db`select word from search.vocabulary order by word <-> ${word} limit 50`
+      const near = nearest(
+        word,
+        rows.map((row) => row.word),
+      )
+      return near.length > 0 ? near : [word]
+    }),
+  )
+  return wording
+}
+
+async function answer(db: Sql, query: SearchQuery, wording: Wording): Promise<SearchAnswer> {
+  const sort = query.sort === 'relevance' && wording === undefined ? 'newest' : query.sort
   const place = placeIn(query.cursor, placeSchema(sort))
   const [rows, facets] = await Promise.all([
-    page(db, query, by, sort, place),
-    facetsOf(db, new Conditions().asked(query, by)),
+    page(db, query, wording, sort, place),
+    facetsOf(db, new Conditions().asked(query, wording)),
   ])
   const { items, next } = pageOf(rows, query.limit, (row) => [sort, row.place, row.product_id])
   return { items: items.map(foundProduct), ...facets, ...(next === undefined ? {} : { next }) }
@@ -65,13 +73,13 @@ async function answer(db: Sql, query: SearchQuery, by: 'words' | 'typos' | undef
 async function page(
   db: Sql,
   query: SearchQuery,
-  by: 'words' | 'typos' | undefined,
+  wording: Wording,
   sort: SearchQuery['sort'],
   place: [string, string | number, string] | undefined,
 ) {
-  const conditions = new Conditions().asked(query, by)
+  const conditions = new Conditions().asked(query, wording)
   const { key, type, order } = sortings[sort]
-  const score = conditions.score(query, by)
+  const score = conditions.score(query, wording)
   const after =
     place === undefined
       ? 'true'
