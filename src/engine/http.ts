@@ -10,6 +10,7 @@ import type {
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { Rejected } from './decider.ts'
+import type { CommandOptions } from './executor.ts'
 
 /** The server, as `Service.routes(app)` gets it: schemas are Zod objects, and `request.params` and so on have their types. */
 export type App = FastifyInstance<
@@ -57,23 +58,21 @@ export const invalidRequest = (...errors: FieldError[]) =>
 export const notFound = (what: string, id: string) =>
   new Rejected('not-found', { what, id }, `there is no ${what} ${JSON.stringify(id)}`)
 
-/** How a command is to be executed; `executor.execute(command, commandOptions(request, 'product/1'))`. */
-export interface CommandOptions {
-  key?: string
-  actor?: string
-  correlationId: string
-  expect?: { entity: string; version: number }
-}
-
 /**
- * Reads Idempotency-Key (1–255 printable ASCII characters), the actor, the correlation id and, for the entity named, the version of
- * If-Match. Throws `invalid-request` naming the header.
+ * How a command is to be executed: `executor.execute(command, commandOptions(request, 'product/1'))`. Reads Idempotency-Key (1–255 printable
+ * ASCII characters), the actor, the correlation id and, for the entity named, the version of If-Match. What tells a repetition from another
+ * request under the same key is the request itself, since a command may hold what was made up on the way. Throws `invalid-request` naming the header.
  */
 export function commandOptions(request: FastifyRequest, entity?: string): CommandOptions {
-  const options: CommandOptions = { correlationId: request.correlationId }
+  const options: CommandOptions = { correlationId: request.correlationId, actor: request.actor?.subject }
   const key = request.headers['idempotency-key']
-  if (key !== undefined) options.key = idempotencyKey(String(key))
-  if (request.actor) options.actor = request.actor.subject
+  if (key !== undefined) {
+    options.key = idempotencyKey(String(key))
+    options.fingerprint = `${request.method} ${request.url} ${JSON.stringify(request.body)}`
+  }
+  const { traceparent } = request.headers
+  if (typeof traceparent === 'string' && traceId(traceparent) !== undefined)
+    options.traceparent = traceparent.slice(0, 55)
   if (entity !== undefined) {
     const version = ifMatch(request)
     if (version !== undefined) options.expect = { entity, version }
@@ -113,10 +112,13 @@ export const etag = (version: number) => `"${version}"`
 export function correlationOf(headers: FastifyRequest['headers'], requestId: string): string {
   const given = headers['x-correlation-id']
   if (typeof given === 'string' && /^[\w.:+=/-]{1,128}$/.test(given)) return given
-  const parent = headers.traceparent
-  const trace =
-    typeof parent === 'string' ? /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/.exec(parent)?.[1] : undefined
-  return trace !== undefined && !/^0+$/.test(trace) ? trace : requestId
+  return (typeof headers.traceparent === 'string' && traceId(headers.traceparent)) || requestId
+}
+
+/** The trace id of a W3C traceparent; undefined for junk, which is to be passed over. */
+function traceId(traceparent: string): string | undefined {
+  const id = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/.exec(traceparent)?.[1]
+  return id === undefined || /^0+$/.test(id) ? undefined : id
 }
 
 /** The query fields of a paged list, to spread into a strict object: `z.strictObject({ ...limitQuery(50, 200), q: … })`. */

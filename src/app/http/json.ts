@@ -108,12 +108,12 @@ function isKey(text: string, end: number): boolean {
   return text.charCodeAt(at) === COLON
 }
 
-/** Finite, not rounded to nothing, and if written as an integer then within ±(2^53 − 1). 1e20 survives: whether it fits is its field's business. */
+/** Finite, not rounded to nothing, and an integer not rounded at all. 1e20 survives: whether it fits is its field's business. */
 function survives(token: string): boolean {
   const value = Number(token)
   if (!Number.isFinite(value)) return false
   if (value === 0) return !/^-?[\d.]*[1-9]/.test(token)
-  return Number.isSafeInteger(value) || !/^-?\d+$/.test(token)
+  return Number.isSafeInteger(value) || !/^-?\d+$/.test(token) || BigInt(token) === BigInt(value)
 }
 
 const path = (open: Container[]) =>

