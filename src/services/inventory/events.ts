@@ -24,7 +24,18 @@ export const stock = z.strictObject({
 export type Stock = z.infer<typeof stock>
 
 /** Why a quantity moved. The first three are document B's; the rest are ours. */
-export const trigger = z.enum(['ORDER_CONFIRMED', 'ADMIN_UPDATE', 'SCHEDULED_SYNC', 'ORDER_RETURNED', 'IMPORTED', 'PRODUCT_CREATED'])
+export const trigger = z.enum([
+  'ORDER_CONFIRMED',
+  'ADMIN_UPDATE',
+  'SCHEDULED_SYNC',
+  'ORDER_RETURNED',
+  'IMPORTED',
+  'PRODUCT_CREATED',
+  'PRODUCT_DELETED',
+  'RESERVED',
+  'RELEASED',
+  'EXPIRED',
+])
 export type Trigger = z.infer<typeof trigger>
 
 const movement = {
@@ -47,8 +58,18 @@ export const inventoryEvents = {
     newQuantity: z.int(),
     changes: z.array(fieldChange),
   }),
-  'stock.reserved': z.strictObject({ ...movement, reservationId: z.string(), quantity: z.int(), expiresAt: z.string() }),
-  'stock.released': z.strictObject({ ...movement, reservationId: z.string(), quantity: z.int(), cause: z.enum(['released', 'expired']) }),
+  'stock.reserved': z.strictObject({
+    ...movement,
+    reservationId: z.string(),
+    quantity: z.int(),
+    expiresAt: z.string(),
+  }),
+  'stock.released': z.strictObject({
+    ...movement,
+    reservationId: z.string(),
+    quantity: z.int(),
+    cause: z.enum(['released', 'expired']),
+  }),
   /** Available fell to LOW_STOCK_THRESHOLD or below; once per crossing. */
   'stock.low': z.strictObject({ stock, threshold: z.int(), trigger }),
   /** Available fell to OUT_OF_STOCK_THRESHOLD or below; once per crossing. */
@@ -66,3 +87,4 @@ export const inventoryEvents = {
   }),
 }
 export type StockData = { stock: Stock }
+export type Level = z.infer<typeof level>

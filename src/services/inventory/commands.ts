@@ -1,0 +1,78 @@
+/** What inventory can be asked to do. Quantities are whole units; ids were checked at the edge. */
+import type { EntityId } from '../../engine/decider.ts'
+import type { Trigger } from './events.ts'
+import { orderId, reservationId, stockId, warehouseId } from './state.ts'
+
+export interface Line {
+  sku: string
+  quantity: number
+}
+
+/** Why, and in answer to what; for the ledger and the event. */
+export interface Cause {
+  trigger?: Trigger
+  reason?: string
+  referenceType?: string
+  reference?: string
+}
+
+export type Command =
+  /** Takes all lines or none. Repeated SKUs are summed. */
+  | { type: 'order'; orderId: string; customerId?: string; lines: Line[] }
+  /** Gives units back to the warehouses they came from, never more than the order still has. */
+  | { type: 'return'; orderId: string; returnId?: string; lines: Line[]; reason?: string }
+  /** Gives everything back that the order still has. */
+  | { type: 'cancel'; orderId: string; reason?: string }
+  /** Holds all lines or none until the time is over. */
+  | { type: 'reserve'; reservationId: string; orderId?: string; lines: Line[]; ttlSeconds: number }
+  /** Makes a reservation's units sold. */
+  | { type: 'confirm'; reservationId: string }
+  | { type: 'release'; reservationId: string }
+  /** Gives back what reservations past their time still hold; harmless for others. */
+  | { type: 'expire'; reservationIds: string[] }
+  /** Sets what is on hand in a warehouse; opens the level if the warehouse has none of this SKU. */
+  | ({ type: 'set-quantity'; sku: string; warehouseId: string; quantity: number } & Cause)
+  /** Adds to, or with a negative delta takes from, what is on hand; without a warehouse, in the preferred one. */
+  | ({ type: 'adjust'; sku: string; warehouseId?: string; delta: number } & Cause)
+  /** A first count: creates the item if need be, sets on hand only while its level never moved. */
+  | ({ type: 'set-initial'; sku: string; productId: string; warehouseId: string; quantity: number } & Cause &
+      Thresholds)
+  /** Items for a product's SKUs in these warehouses, active; what is there already stays (document C, ProductCreatedEvent). */
+  | ({ type: 'open'; productId: string; skus: string[]; warehouseIds: string[] } & Cause & Thresholds)
+  /** No more orders for these SKUs of the product; their history stays (document C, ProductDeletedEvent). */
+  | ({ type: 'deactivate'; productId: string; skus: string[] } & Cause)
+
+/** For new items; the settings' values when absent. */
+export interface Thresholds {
+  reorderThreshold?: number
+  targetLevel?: number
+}
+
+/** The entities to lock for a command; the store adds the SKUs of orders and reservations. */
+export function touches(command: Command): EntityId[] {
+  switch (command.type) {
+    case 'order':
+      return command.lines.map((line) => stockId(line.sku))
+    case 'return':
+    case 'cancel':
+      return [orderId(command.orderId)]
+    case 'reserve':
+      return [reservationId(command.reservationId), ...command.lines.map((line) => stockId(line.sku))]
+    case 'confirm':
+    case 'release':
+      return [reservationId(command.reservationId)]
+    case 'expire':
+      return command.reservationIds.map(reservationId)
+    case 'set-quantity':
+    case 'set-initial':
+      return [stockId(command.sku), warehouseId(command.warehouseId)]
+    case 'adjust':
+      return command.warehouseId === undefined
+        ? [stockId(command.sku)]
+        : [stockId(command.sku), warehouseId(command.warehouseId)]
+    case 'open':
+      return [...command.skus.map(stockId), ...command.warehouseIds.map(warehouseId)]
+    case 'deactivate':
+      return command.skus.map(stockId)
+  }
+}

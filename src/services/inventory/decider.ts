@@ -1,0 +1,47 @@
+/** Inventory's rules: which command leads to which facts. */
+import type { Decider } from '../../engine/decider.ts'
+import { type Command, type Thresholds, touches } from './commands.ts'
+import { adjust, deactivate, open, setInitial, setQuantity } from './counts.ts'
+import { Draft, type StockThresholds } from './draft.ts'
+import { evolve, type InventoryFact, tell } from './facts.ts'
+import { confirm, expire, release, reserve } from './holds.ts'
+import { giveBack, order } from './orders.ts'
+import type { State } from './state.ts'
+
+export interface InventoryRules extends StockThresholds, Required<Thresholds> {}
+
+export function inventoryDecider(rules: InventoryRules): Decider<State, Command, InventoryFact> {
+  return {
+    touches,
+    evolve,
+    tell,
+    decide(states, command, now) {
+      const draft = new Draft(states, now)
+      switch (command.type) {
+        case 'order':
+          return order(draft, command, rules)
+        case 'return':
+        case 'cancel':
+          return giveBack(draft, command, rules)
+        case 'reserve':
+          return reserve(draft, command, rules)
+        case 'confirm':
+          return confirm(draft, command, rules)
+        case 'release':
+          return release(draft, command, rules)
+        case 'expire':
+          return expire(draft, command, rules)
+        case 'set-quantity':
+          return setQuantity(draft, command, rules)
+        case 'adjust':
+          return adjust(draft, command, rules)
+        case 'set-initial':
+          return setInitial(draft, command, rules, rules)
+        case 'open':
+          return open(draft, command, rules, rules)
+        case 'deactivate':
+          return deactivate(draft, command, rules)
+      }
+    },
+  }
+}

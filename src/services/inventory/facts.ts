@@ -1,0 +1,210 @@
+/** What can happen in inventory, what each fact makes of the state, and the event that tells it. */
+import type { Fact } from '../../engine/decider.ts'
+import type { Data, FieldChange } from '../../engine/event.ts'
+import type { Stock, Trigger } from './events.ts'
+import type { Held, OrderState, ReservationState, State, StockState } from './state.ts'
+
+/**
+ * One movement of one level: one ledger row, one event, one version. All fields are always set, in one order: the hot path makes one
+ * for every order line.
+ */
+export interface Movement extends Fact {
+  type: 'stock.updated' | 'stock.reserved' | 'stock.released'
+  warehouseId: string
+  itemId: string
+  /** The warehouse had none of this SKU before, not even a level at zero. */
+  opens: boolean
+  onHandDelta: number
+  reservedDelta: number
+  /** The level's counters afterwards. */
+  onHand: number
+  reserved: number
+  trigger: Trigger
+  reason: string | undefined
+  referenceType: string | undefined
+  reference: string | undefined
+  /** The reservation whose line this movement opens or closes. */
+  reservationId: string | undefined
+  expiresAt: Date | undefined
+  /** What becomes of the item itself: opened, given to another product, made active or inactive. */
+  item: Item | undefined
+}
+
+export interface Item {
+  sku: string
+  productId: string
+  active: boolean
+  reorderThreshold: number
+  targetLevel: number
+  changes: FieldChange[]
+}
+
+export interface Crossing extends Fact {
+  type: 'stock.low' | 'stock.out' | 'stock.back'
+  threshold: number
+  trigger: Trigger
+}
+
+export interface UpdateFailed extends Fact {
+  type: 'stock.update.failed'
+  requested: number
+  available: number
+  referenceType: string
+  reference: string
+}
+
+/** Bookkeeping of reservations and orders: no event of its own, since each movement has one. */
+export type Bookkeeping =
+  | { type: 'reservation.held'; entity: string; reservation: ReservationState }
+  | { type: 'reservation.closed'; entity: string; status: 'confirmed' | 'released' | 'expired' }
+  | { type: 'order.placed' | 'order.returned'; entity: string; lines: Held[] }
+
+export type InventoryFact = Movement | Crossing | UpdateFailed | Bookkeeping
+
+export const isMovement = (fact: InventoryFact): fact is Movement =>
+  fact.type === 'stock.updated' || fact.type === 'stock.reserved' || fact.type === 'stock.released'
+
+/** Shares everything a fact does not change with the state before. */
+export function evolve(state: State | undefined, fact: InventoryFact): State | undefined {
+  switch (fact.type) {
+    case 'stock.updated':
+    case 'stock.reserved':
+    case 'stock.released':
+      return move(state as StockState | undefined, fact)
+    case 'reservation.held':
+      return fact.reservation
+    case 'reservation.closed':
+      return { ...(state as ReservationState), status: fact.status, lines: [] }
+    case 'order.placed':
+      return place(state as OrderState | undefined, fact.lines)
+    case 'order.returned':
+      return giveBack(state as OrderState, fact.lines)
+    default:
+      return state
+  }
+}
+
+/** A stock after a movement. */
+export function move(before: StockState | undefined, fact: Movement): StockState {
+  const { warehouseId, item } = fact
+  const was = before?.stock
+  const level = { warehouseId, inventoryItemId: fact.itemId, onHand: fact.onHand, reserved: fact.reserved }
+  const levels = was ? was.levels.slice() : []
+  const at = levels.findIndex((found) => found.warehouseId === warehouseId)
+  if (at < 0) levels.push(level)
+  else levels[at] = level
+  const onHand = (was?.onHand ?? 0) + fact.onHandDelta
+  const reserved = (was?.reserved ?? 0) + fact.reservedDelta
+  const stock: Stock = {
+    sku: (item ?? (was as Stock)).sku,
+    productId: (item ?? (was as Stock)).productId,
+    active: (item ?? (was as Stock)).active,
+    onHand,
+    reserved,
+    available: onHand - reserved,
+    levels,
+  }
+  return {
+    stock,
+    reorderThreshold: (item ?? (before as StockState)).reorderThreshold,
+    targetLevel: (item ?? (before as StockState)).targetLevel,
+    untouched: stillUntouched(before, fact, at < 0),
+    expired:
+      before && before.expired.length > 0 && fact.reservationId !== undefined
+        ? before.expired.filter((line) => line.reservationId !== fact.reservationId || line.warehouseId !== warehouseId)
+        : (before?.expired ?? []),
+  }
+}
+
+const none: readonly string[] = []
+
+function stillUntouched(before: StockState | undefined, fact: Movement, opened: boolean): readonly string[] {
+  const untouched = before?.untouched ?? none
+  if (fact.onHandDelta === 0 && fact.reservedDelta === 0) return opened ? [...untouched, fact.warehouseId] : untouched
+  return untouched.length === 0 ? none : untouched.filter((warehouseId) => warehouseId !== fact.warehouseId)
+}
+
+const sameLevel = (a: Held, b: Held) => a.sku === b.sku && a.warehouseId === b.warehouseId
+
+function place(order: OrderState | undefined, taken: Held[]): OrderState {
+  const lines = (order?.lines ?? []).map((line) => {
+    const more = taken.find((one) => sameLevel(one, line))
+    return more ? { ...line, quantity: line.quantity + more.quantity } : line
+  })
+  const fresh = taken.filter((one) => !lines.some((line) => sameLevel(one, line)))
+  return { lines: [...lines, ...fresh.map((line) => ({ ...line, returned: 0 }))] }
+}
+
+function giveBack(order: OrderState, given: Held[]): OrderState {
+  return {
+    lines: order.lines.map((line) => {
+      const back = given.find((one) => sameLevel(one, line))
+      return back ? { ...line, returned: line.returned + back.quantity } : line
+    }),
+  }
+}
+
+/** The event that tells a fact, by the contracts in events.ts; a product's stock shares the product's key. */
+export function tell(fact: InventoryFact, state: State | undefined): { key: string; data: Data } | undefined {
+  if ('reservation' in fact || fact.type === 'reservation.closed' || 'lines' in fact) return undefined
+  const { stock } = state as StockState
+  return { key: stock.productId, data: dataOf(fact, stock) }
+}
+
+function dataOf(fact: Movement | Crossing | UpdateFailed, stock: Stock): Data {
+  switch (fact.type) {
+    case 'stock.updated':
+      return {
+        stock,
+        warehouseId: fact.warehouseId,
+        inventoryItemId: fact.itemId,
+        trigger: fact.trigger,
+        reason: fact.reason,
+        referenceType: fact.referenceType,
+        reference: fact.reference,
+        previousQuantity: fact.onHand - fact.onHandDelta,
+        newQuantity: fact.onHand,
+        changes: changesOf(fact),
+      }
+    case 'stock.reserved':
+    case 'stock.released':
+      return {
+        stock,
+        warehouseId: fact.warehouseId,
+        inventoryItemId: fact.itemId,
+        trigger: fact.trigger,
+        reason: fact.reason,
+        referenceType: fact.referenceType,
+        reference: fact.reference,
+        reservationId: fact.reservationId,
+        quantity: Math.abs(fact.reservedDelta),
+        ...(fact.type === 'stock.reserved'
+          ? { expiresAt: fact.expiresAt?.toISOString() }
+          : { cause: fact.trigger === 'EXPIRED' ? 'expired' : 'released' }),
+      }
+    case 'stock.update.failed':
+      return {
+        stock,
+        requested: fact.requested,
+        available: fact.available,
+        reason: 'insufficient-stock',
+        referenceType: fact.referenceType,
+        reference: fact.reference,
+      }
+    default:
+      return { stock, threshold: fact.threshold, trigger: fact.trigger }
+  }
+}
+
+/** Field paths name the level: `levels.main.onHand`. */
+function changesOf(fact: Movement): FieldChange[] {
+  const changes = fact.item ? [...fact.item.changes] : []
+  const { warehouseId, onHand, reserved, onHandDelta, reservedDelta } = fact
+  if (onHandDelta !== 0) {
+    changes.push({ field: `levels.${warehouseId}.onHand`, oldValue: onHand - onHandDelta, newValue: onHand })
+  }
+  if (reservedDelta !== 0) {
+    changes.push({ field: `levels.${warehouseId}.reserved`, oldValue: reserved - reservedDelta, newValue: reserved })
+  }
+  return changes
+}

@@ -1,0 +1,288 @@
+/** Reads and locks what a batch of commands needs to know. */
+import type { Sql } from '../../engine/database.ts'
+import type { EntityId, Versioned } from '../../engine/decider.ts'
+import {
+  type ExpiredLine,
+  type Held,
+  type OrderState,
+  orderId,
+  type ReservationState,
+  type ReservationStatus,
+  reservationId,
+  type State,
+  type StockState,
+  stockId,
+  warehouseId,
+} from './state.ts'
+
+interface Asked {
+  skus: string[]
+  reservations: string[]
+  orders: string[]
+  warehouses: string[]
+}
+
+interface Loaded {
+  states: Map<EntityId, Versioned<State>>
+  blocked: EntityId[]
+}
+
+/**
+ * Locks reservations, then SKUs, each in id order, and reads everything else only then: after the wait for a lock, a statement of its
+ * own sees what the holder before has committed, which a join in the locking statement would not (read committed). Orders for known
+ * SKUs take one round trip; whoever asks for a reservation or an order takes two, the first to learn its SKUs.
+ */
+export async function load(tx: Sql, ids: EntityId[], { skipLocked }: { skipLocked: boolean }): Promise<Loaded> {
+  const asked = sorted(ids)
+  const states: Loaded['states'] = new Map()
+  const blocked = new Set<EntityId>()
+  const refers = await referred(tx, asked, skipLocked, blocked)
+  let skus = refers.size === 0 ? asked.skus : [...new Set([...asked.skus, ...[...refers.values()].flat()])]
+  for (;;) {
+    await Promise.all([
+      readWarehouses(tx, asked.warehouses, states), // first: it may wait, and expiry should be read just before the decider's clock
+      readStock(tx, skus, skipLocked, states, blocked),
+      readReservations(tx, asked.reservations, states),
+      readOrders(tx, asked.orders, states),
+    ])
+    if (refers.size === 0) break
+    for (const id of refers.keys()) refers.set(id, [...(refers.get(id) ?? []), ...linesOf(states.get(id)?.state)])
+    const missing = [...refers].filter(([, its]) => its.some((sku) => !states.has(stockId(sku))))
+    if (skipLocked) for (const [id] of missing) blocked.add(id)
+    if (skipLocked || missing.length === 0) break
+    // The order got another SKU while we waited. Locking that one too is out of order; Postgres would break a deadlock.
+    skus = missing.flatMap(([, its]) => its.filter((sku) => !states.has(stockId(sku))))
+  }
+  for (const id of blocked) states.delete(id)
+  return { states, blocked: [...blocked] }
+}
+
+function sorted(ids: EntityId[]): Asked {
+  const asked: Asked = { skus: [], reservations: [], orders: [], warehouses: [] }
+  for (const id of new Set(ids)) {
+    const slash = id.indexOf('/')
+    const name = id.slice(slash + 1)
+    switch (id.slice(0, slash)) {
+      case 'stock':
+        asked.skus.push(name)
+        break
+      case 'reservation':
+        asked.reservations.push(name)
+        break
+      case 'order':
+        asked.orders.push(name)
+        break
+      default:
+        asked.warehouses.push(name)
+    }
+  }
+  return asked
+}
+
+/** Locks the reservations, and says which SKUs each reservation and order is about. */
+async function referred(tx: Sql, { reservations, orders }: Asked, skipLocked: boolean, blocked: Set<EntityId>) {
+  const refers = new Map<EntityId, string[]>()
+  const add = (id: EntityId, sku: string) => void refers.set(id, [...(refers.get(id) ?? []), sku])
+  const work: Promise<unknown>[] = []
+  if (reservations.length > 0) {
+    const lock = skipLocked
+      ? tx<{ id: string }>`
+          select id from inventory.reservations where id = any(${reservations}::text[]) order by id for update skip locked`
+      : tx<{ id: string }>`
+          select id from inventory.reservations where id = any(${reservations}::text[]) order by id for update`
+    const lines = tx<{ id: string; sku: string | null }>`
+      select distinct r.id, l.sku
+        from inventory.reservations r
+        left join inventory.reservation_lines l on l.reservation_id = r.id and l.released_at is null
+       where r.id = any(${reservations}::text[])`
+    work.push(
+      Promise.all([lock, lines]).then(([locked, found]) => {
+        const ours = new Set(locked.map((row) => row.id))
+        for (const { id, sku } of found) {
+          if (!ours.has(id)) skipLocked && blocked.add(reservationId(id))
+          else if (sku !== null) add(reservationId(id), sku)
+        }
+      }),
+    )
+  }
+  if (orders.length > 0) {
+    const lines = tx<{ id: string; sku: string }>`
+      select distinct reference as id, sku
+        from inventory.ledger
+       where reference = any(${orders}::text[]) and reference_type = 'ORDER'`
+    work.push(lines.then((found) => found.forEach(({ id, sku }) => void add(orderId(id), sku))))
+  }
+  await Promise.all(work)
+  return refers
+}
+
+interface StockRow {
+  sku: string
+  product_id: string
+  version: number
+  active: boolean
+  reorder_threshold: number
+  target_level: number
+}
+
+interface LevelRow {
+  sku: string
+  warehouse_id: string
+  item_id: string
+  on_hand: number
+  reserved: number
+  moved: boolean
+}
+
+interface ExpiredRow {
+  sku: string
+  warehouse_id: string
+  quantity: number
+  reservation_id: string
+  order_id: string | null
+  expires_at: Date
+}
+
+async function readStock(
+  tx: Sql,
+  skus: string[],
+  skipLocked: boolean,
+  states: Loaded['states'],
+  blocked: Set<EntityId>,
+) {
+  if (skus.length === 0) return
+  const rows = skipLocked
+    ? tx<StockRow>`
+        select sku, product_id, version, active, reorder_threshold, target_level
+          from inventory.stock
+         where sku = any(${skus}::text[])
+         order by sku
+           for update skip locked`
+    : tx<StockRow>`
+        select sku, product_id, version, active, reorder_threshold, target_level
+          from inventory.stock
+         where sku = any(${skus}::text[])
+         order by sku
+           for update`
+  const levels = tx<LevelRow>`
+    select l.sku, l.warehouse_id, l.item_id, l.on_hand, l.reserved, l.moved
+      from inventory.levels l
+      join inventory.warehouses w on w.id = l.warehouse_id
+     where l.sku = any(${skus}::text[])
+     order by l.sku, w.priority, w.id`
+  // The second more than due is for the decider's clock, which is read a moment later; it looks at expires_at itself.
+  const expired = tx<ExpiredRow>`
+    select l.sku, l.warehouse_id, l.quantity, r.id as reservation_id, r.order_id, r.expires_at
+      from inventory.reservations r
+      join inventory.reservation_lines l on l.reservation_id = r.id and l.released_at is null
+     where r.status = 'held'
+       and r.expires_at <= clock_timestamp() + interval '1 second'
+       and l.sku = any(${skus}::text[])`
+  compose(await rows, await levels, await expired, states)
+  if (skipLocked) {
+    for (const { sku } of await levels) if (!states.has(stockId(sku))) blocked.add(stockId(sku))
+  }
+}
+
+function compose(rows: StockRow[], levels: LevelRow[], expired: ExpiredRow[], states: Loaded['states']): void {
+  const open = new Map<string, { state: Writable<StockState>; untouched: string[]; expired: ExpiredLine[] }>()
+  for (const row of rows) {
+    const { sku, product_id: productId, active } = row
+    const state: StockState = {
+      stock: { sku, productId, active, onHand: 0, reserved: 0, available: 0, levels: [] },
+      reorderThreshold: row.reorder_threshold,
+      targetLevel: row.target_level,
+      untouched: [],
+      expired: [],
+    }
+    open.set(sku, { state, untouched: state.untouched as string[], expired: state.expired as ExpiredLine[] })
+    states.set(stockId(sku), { version: row.version, state })
+  }
+  for (const row of levels) {
+    const found = open.get(row.sku)
+    if (!found) continue
+    const { stock } = found.state
+    const { warehouse_id: warehouseId, item_id: inventoryItemId, on_hand: onHand, reserved } = row
+    stock.levels.push({ warehouseId, inventoryItemId, onHand, reserved })
+    stock.onHand += onHand
+    stock.reserved += reserved
+    stock.available += onHand - reserved
+    if (!row.moved) found.untouched.push(warehouseId)
+  }
+  for (const { sku, warehouse_id, quantity, reservation_id, order_id, expires_at } of expired) {
+    open.get(sku)?.expired.push({
+      sku,
+      warehouseId: warehouse_id,
+      quantity,
+      reservationId: reservation_id,
+      orderId: order_id ?? undefined,
+      expiresAt: expires_at,
+    })
+  }
+}
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] }
+
+async function readReservations(tx: Sql, ids: string[], states: Loaded['states']): Promise<void> {
+  if (ids.length === 0) return
+  const rows = await tx<{
+    id: string
+    status: ReservationStatus
+    order_id: string | null
+    expires_at: Date
+    lapsed: boolean
+    lines: Held[]
+  }>`
+    select r.id, r.status, r.order_id, r.expires_at,
+           r.status = 'held' and coalesce(bool_or(l.released_at is not null), false) as lapsed,
+           coalesce(
+             jsonb_agg(jsonb_build_object('sku', l.sku, 'warehouseId', l.warehouse_id, 'quantity', l.quantity)
+                       order by l.sku, l.warehouse_id) filter (where l.sku is not null and (l.released_at is null or r.status <> 'held')),
+             '[]') as lines
+      from inventory.reservations r
+      left join inventory.reservation_lines l
+             on l.reservation_id = r.id
+     where r.id = any(${ids}::text[])
+     group by r.id`
+  for (const row of rows) {
+    const state: ReservationState = {
+      reservationId: row.id,
+      orderId: row.order_id ?? undefined,
+      status: row.status,
+      expiresAt: row.expires_at,
+      lapsed: row.lapsed,
+      lines: row.lines,
+    }
+    states.set(reservationId(row.id), { version: 0, state })
+  }
+}
+
+async function readOrders(tx: Sql, ids: string[], states: Loaded['states']): Promise<void> {
+  if (ids.length === 0) return
+  const rows = await tx<{ id: string; lines: OrderState['lines'] }>`
+    select id, jsonb_agg(jsonb_build_object(
+                 'sku', sku, 'warehouseId', warehouse_id, 'quantity', sold, 'returned', returned) order by first) as lines
+      from (select reference as id, sku, warehouse_id, min(version) as first,
+                   coalesce(-sum(on_hand_delta) filter (where trigger = 'ORDER_CONFIRMED'), 0) as sold,
+                   coalesce( sum(on_hand_delta) filter (where trigger = 'ORDER_RETURNED'), 0) as returned
+              from inventory.ledger
+             where reference = any(${ids}::text[])
+               and reference_type = 'ORDER'
+             group by reference, sku, warehouse_id) levels
+     where sold > 0
+     group by id`
+  for (const { id, lines } of rows) states.set(orderId(id), { version: 0, state: { lines } })
+}
+
+/** Shared locks: a warehouse stays what it is until the goods are in. */
+async function readWarehouses(tx: Sql, ids: string[], states: Loaded['states']): Promise<void> {
+  if (ids.length === 0) return
+  const rows = await tx<{ id: string; active: boolean }>`
+    select id, active from inventory.warehouses where id = any(${ids}::text[]) order by id for share`
+  for (const { id, active } of rows) states.set(warehouseId(id), { version: 0, state: { active } })
+}
+
+/** The SKUs of an order or reservation, as read after the locks. */
+function linesOf(state: State | undefined): string[] {
+  return ((state as OrderState | ReservationState | undefined)?.lines ?? []).map((line) => line.sku)
+}

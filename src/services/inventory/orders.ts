@@ -1,0 +1,171 @@
+/** Orders, returns and cancellations. */
+import { type Decision, Rejected } from '../../engine/decider.ts'
+import { type Allocation, byPriority } from './allocation.ts'
+import type { Command, Line } from './commands.ts'
+import type { Draft, StockThresholds } from './draft.ts'
+import type { InventoryFact } from './facts.ts'
+import { type Held, type OrderState, orderId, orderIn, type StockState, stockId } from './state.ts'
+
+type Of<Type extends Command['type']> = Extract<Command, { type: Type }>
+
+/** Each SKU once, its quantities summed, in order of first appearance. */
+export function summed(lines: Line[]): Line[] {
+  if (lines.length === 1) return lines
+  const sums = new Map<string, number>()
+  for (const { sku, quantity } of lines) sums.set(sku, (sums.get(sku) ?? 0) + quantity)
+  return sums.size === lines.length ? lines : Array.from(sums, ([sku, quantity]) => ({ sku, quantity }))
+}
+
+/** What to take of each line from where. Throws `Rejected` for SKUs that can't be sold; answers undefined when there is too little. */
+export function allocate(
+  draft: Draft,
+  lines: Line[],
+): { sku: string; quantity: number; allocations: Allocation[] }[] | undefined {
+  const stocks = lines.map((line) => draft.stock(line.sku))
+  refuseIf(stocks, lines, 'unknown-sku', (stock) => stock === undefined)
+  refuseIf(stocks, lines, 'inactive-sku', (stock) => !stock?.stock.active)
+  if (stocks.some((stock, n) => (stock as StockState).stock.available < (lines[n] as Line).quantity)) return undefined
+  return lines.map(({ sku, quantity }, n) => ({
+    sku,
+    quantity,
+    allocations: byPriority((stocks[n] as StockState).stock.levels, quantity),
+  }))
+}
+
+function refuseIf(
+  stocks: (StockState | undefined)[],
+  lines: Line[],
+  code: string,
+  isWrong: (stock: StockState | undefined) => boolean,
+) {
+  if (!stocks.some(isWrong)) return
+  const wrong = lines.filter((_, n) => isWrong(stocks[n]))
+  const skus = wrong.map((line) => line.sku).join(', ')
+  throw new Rejected(
+    code,
+    { lines: wrong },
+    code === 'unknown-sku' ? `there is no stock of ${skus}` : `no longer sold: ${skus}`,
+  )
+}
+
+/** Takes all lines or none. Too little: refused with what there is, and each short SKU says so (document B, Flow 1, step 3b). */
+export function order(draft: Draft, command: Of<'order'>, thresholds: StockThresholds): Decision<InventoryFact> {
+  const lines = summed(command.lines)
+  const taken = allocate(draft, lines)
+  if (!taken) return insufficient(draft, lines, { orderId: command.orderId }, thresholds)
+  for (const { sku, allocations } of taken) {
+    for (const { warehouseId, quantity } of allocations) {
+      draft.move(sku, warehouseId, {
+        trigger: 'ORDER_CONFIRMED',
+        onHand: -quantity,
+        referenceType: 'ORDER',
+        reference: command.orderId,
+      })
+    }
+  }
+  place(draft, command.orderId, taken)
+  const { orderId, customerId } = command
+  return draft.done(thresholds, { orderId, status: 'confirmed', ...(customerId && { customerId }), lines: taken })
+}
+
+/** Only a batch that also holds a return of this very order has to be told; everybody else reads the ledger. */
+function place(draft: Draft, id: string, taken: { sku: string; allocations: Allocation[] }[]): void {
+  const entity = orderId(id)
+  if (!draft.states.has(entity)) return
+  const lines = taken.flatMap(({ sku, allocations }) => allocations.map((allocation) => ({ sku, ...allocation })))
+  draft.facts.push({ type: 'order.placed', entity, lines })
+}
+
+/** Refuses for want of units. */
+export function insufficient(
+  draft: Draft,
+  lines: Line[],
+  subject: { orderId?: string; reservationId?: string },
+  thresholds: StockThresholds,
+): Decision<InventoryFact> {
+  const short = []
+  for (const { sku, quantity } of lines) {
+    const available = draft.stock(sku)?.stock.available ?? 0
+    if (available >= quantity) continue
+    short.push({ sku, requested: quantity, available })
+    draft.facts.push({
+      type: 'stock.update.failed',
+      entity: stockId(sku),
+      requested: quantity,
+      available,
+      referenceType: subject.orderId === undefined ? 'RESERVATION' : 'ORDER',
+      reference: subject.orderId ?? subject.reservationId ?? '',
+    })
+  }
+  const message = short
+    .map((line) => `${line.sku}: ${line.requested} asked for, ${line.available} available`)
+    .join('; ')
+  return draft.refused(thresholds, 'insufficient-stock', { ...subject, lines: short }, message)
+}
+
+export function giveBack(
+  draft: Draft,
+  command: Of<'return'> | Of<'cancel'>,
+  thresholds: StockThresholds,
+): Decision<InventoryFact> {
+  const found = orderIn(draft.states, command.orderId)
+  if (!found) {
+    const detail = { what: 'order', id: command.orderId }
+    throw new Rejected('not-found', detail, `there is no order ${JSON.stringify(command.orderId)}`)
+  }
+  const back =
+    command.type === 'cancel' ? found.lines.filter((line) => left(line) > 0).map(remaining) : chosen(found, command)
+  const reference = { referenceType: 'ORDER', reference: command.orderId, reason: command.reason }
+  for (const { sku, warehouseId, quantity } of back) {
+    draft.move(sku, warehouseId, { trigger: 'ORDER_RETURNED', onHand: quantity, ...reference })
+  }
+  if (back.length > 0) draft.facts.push({ type: 'order.returned', entity: orderId(command.orderId), lines: back })
+  const units =
+    found.lines.reduce((sum, line) => sum + left(line), 0) - back.reduce((sum, line) => sum + line.quantity, 0)
+  return draft.done(thresholds, {
+    orderId: command.orderId,
+    ...(command.type === 'return' && command.returnId && { returnId: command.returnId }),
+    status: units === 0 ? 'cancelled' : 'partly-returned',
+    lines: byLine(back),
+  })
+}
+
+const left = (line: OrderState['lines'][number]) => line.quantity - line.returned
+const remaining = (line: OrderState['lines'][number]): Held => ({
+  sku: line.sku,
+  warehouseId: line.warehouseId,
+  quantity: left(line),
+})
+
+/** The levels the returned units go back to. Throws when more is returned than the order still has. */
+function chosen(found: OrderState, command: Of<'return'>): Held[] {
+  const back: Held[] = []
+  const wrong = []
+  for (const { sku, quantity } of summed(command.lines)) {
+    let open = quantity
+    for (const line of found.lines) {
+      const some = line.sku === sku ? Math.min(open, left(line)) : 0
+      if (some <= 0) continue
+      back.push({ sku, warehouseId: line.warehouseId, quantity: some })
+      open -= some
+    }
+    if (open > 0) wrong.push({ sku, requested: quantity, returnable: quantity - open })
+  }
+  if (wrong.length === 0) return back
+  const message = wrong
+    .map((line) => `${line.sku}: ${line.requested} to return, ${line.returnable} left of it`)
+    .join('; ')
+  throw new Rejected('return-exceeds-order', { orderId: command.orderId, lines: wrong }, message)
+}
+
+/** Per SKU, with the warehouses it went to. */
+export function byLine(held: readonly Held[]): { sku: string; quantity: number; allocations: Allocation[] }[] {
+  const lines = new Map<string, { sku: string; quantity: number; allocations: Allocation[] }>()
+  for (const { sku, warehouseId, quantity } of held) {
+    const line = lines.get(sku) ?? { sku, quantity: 0, allocations: [] }
+    line.quantity += quantity
+    line.allocations.push({ warehouseId, quantity })
+    lines.set(sku, line)
+  }
+  return [...lines.values()]
+}

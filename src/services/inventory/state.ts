@@ -1,0 +1,74 @@
+/** What inventory knows while it decides: a SKU's stock, a reservation, an order, a warehouse; each an entity of its own. */
+import { createHash } from 'node:crypto'
+import type { EntityId, Versioned } from '../../engine/decider.ts'
+import type { Stock } from './events.ts'
+
+/** A SKU over all its warehouses, `stock/<sku>`. */
+export interface StockState {
+  /** As events carry it; levels in the order orders take from them. Shared with events: never changed in place. */
+  stock: Stock
+  /** Available at or below it is low stock in document C's answers. */
+  reorderThreshold: number
+  targetLevel: number
+  /** Warehouses whose level has never moved: their first count may still be set. */
+  untouched: readonly string[]
+  /** Lines of reservations whose time is over but which still hold units. */
+  expired: readonly ExpiredLine[]
+}
+
+export interface ExpiredLine extends Held {
+  reservationId: string
+  orderId?: string
+  expiresAt: Date
+}
+
+/** Units held in one level. */
+export interface Held {
+  sku: string
+  warehouseId: string
+  quantity: number
+}
+
+export type ReservationStatus = 'held' | 'confirmed' | 'released' | 'expired'
+
+/** `reservation/<id>`; `lines` are those that still hold units. */
+export interface ReservationState {
+  reservationId: string
+  orderId?: string
+  status: ReservationStatus
+  expiresAt: Date
+  /** A line of it has been released because its time was over: it can't be confirmed any more, whatever a clock says. */
+  lapsed: boolean
+  lines: readonly Held[]
+}
+
+/** `order/<id>`: what it took and gave back, by level, from the ledger. */
+export interface OrderState {
+  lines: readonly (Held & { returned: number })[]
+}
+
+/** `warehouse/<id>`. */
+export interface WarehouseState {
+  active: boolean
+}
+
+export type State = StockState | ReservationState | OrderState | WarehouseState
+export type States = ReadonlyMap<EntityId, Versioned<State>>
+
+export const stockId = (sku: string): EntityId => `stock/${sku}`
+export const reservationId = (id: string): EntityId => `reservation/${id}`
+export const orderId = (id: string): EntityId => `order/${id}`
+export const warehouseId = (id: string): EntityId => `warehouse/${id}`
+
+// An entity's prefix says which state it has; these four are the only places that rely on it.
+export const stockIn = (states: States, sku: string) => states.get(stockId(sku))?.state as StockState | undefined
+export const reservationIn = (states: States, id: string) =>
+  states.get(reservationId(id))?.state as ReservationState | undefined
+export const orderIn = (states: States, id: string) => states.get(orderId(id))?.state as OrderState | undefined
+export const warehouseIn = (states: States, id: string) =>
+  states.get(warehouseId(id))?.state as WarehouseState | undefined
+
+/** The item's id in document C, the same on every machine: one SKU in one warehouse. */
+export function itemId(sku: string, warehouse: string): string {
+  return `inv_${createHash('sha256').update(`${sku}\n${warehouse}`).digest('hex').slice(0, 20)}`
+}

@@ -1,0 +1,182 @@
+/** Where inventory keeps its state: one statement a table and batch. */
+import type { Sql } from '../../engine/database.ts'
+import type { Changed, Store } from '../../engine/decider.ts'
+import { type InventoryFact, isMovement, type Movement } from './facts.ts'
+import { load } from './load.ts'
+import type { State, StockState } from './state.ts'
+
+type Batch = Changed<State, InventoryFact>
+
+export const inventoryStore: Store<State, InventoryFact> = { load, save }
+
+/** Issues its statements without waiting in between: they travel together. */
+async function save(tx: Sql, changed: Batch): Promise<void> {
+  const movements = changed.facts.filter((entry): entry is Moved => isMovement(entry.fact))
+  await Promise.all([
+    saveStock(tx, changed),
+    saveLevels(tx, changed, movements),
+    saveLedger(tx, movements),
+    saveReservations(tx, changed),
+    saveLines(tx, movements),
+  ])
+}
+
+type Moved = Batch['facts'][number] & { fact: Movement }
+
+const skuOf = (entity: string) => entity.slice('stock/'.length)
+
+/** Numbers as an array literal; the driver would quote and escape each one. */
+const numbers = (values: number[]) => `{${values.join(',')}}`
+
+/**
+ * A SKU whose first event is in this batch is inserted, every other one updated: an update of a locked row costs half an upsert. Two
+ * processes that open one SKU at once meet in the ledger's primary key, and one of them comes again.
+ */
+async function saveStock(tx: Sql, { states, facts }: Batch): Promise<void> {
+  const born = new Set<string>()
+  for (const { fact, version } of facts) if (version === 1 && isMovement(fact)) born.add(fact.entity)
+  const old = stockRows(states, (entity) => !born.has(entity))
+  const fresh = stockRows(states, (entity) => born.has(entity))
+  const work: Promise<unknown>[] = []
+  if (old.skus.length > 0) {
+    work.push(tx`
+      update inventory.stock s
+         set version = v.version, product_id = v.product_id, active = v.active,
+             reorder_threshold = v.reorder_threshold, target_level = v.target_level
+        from unnest(${old.skus}::text[], ${old.productIds}::text[], ${numbers(old.versions)}::bigint[], ${old.active}::bool[],
+                    ${numbers(old.thresholds)}::bigint[], ${numbers(old.targets)}::bigint[])
+             as v (sku, product_id, version, active, reorder_threshold, target_level)
+       where s.sku = v.sku`)
+  }
+  if (fresh.skus.length > 0) {
+    work.push(tx`
+      insert into inventory.stock (sku, product_id, version, active, reorder_threshold, target_level)
+      select * from unnest(${fresh.skus}::text[], ${fresh.productIds}::text[], ${numbers(fresh.versions)}::bigint[],
+                           ${fresh.active}::bool[], ${numbers(fresh.thresholds)}::bigint[], ${numbers(fresh.targets)}::bigint[])`)
+  }
+  await Promise.all(work)
+}
+
+function stockRows(states: Batch['states'], wanted: (entity: string) => boolean) {
+  const rows = { skus: [], productIds: [], versions: [], active: [], thresholds: [], targets: [] } as {
+    skus: string[]
+    productIds: string[]
+    versions: number[]
+    active: boolean[]
+    thresholds: number[]
+    targets: number[]
+  }
+  for (const [entity, { version, state }] of states) {
+    if (!entity.startsWith('stock/') || !wanted(entity)) continue
+    const { stock, reorderThreshold, targetLevel } = state as StockState
+    rows.skus.push(stock.sku)
+    rows.productIds.push(stock.productId)
+    rows.versions.push(version)
+    rows.active.push(stock.active)
+    rows.thresholds.push(reorderThreshold)
+    rows.targets.push(targetLevel)
+  }
+  return rows
+}
+
+/** Each level once, as the last movement left it. */
+async function saveLevels(tx: Sql, { states }: Batch, movements: Moved[]): Promise<void> {
+  const last = new Map<string, Movement>()
+  const opened = new Set<string>()
+  for (const { fact } of movements) {
+    last.set(fact.itemId, fact)
+    if (fact.opens) opened.add(fact.itemId)
+  }
+  const rows = (wanted: (itemId: string) => boolean) => {
+    const levels = [...last.values()].filter((fact) => wanted(fact.itemId))
+    return {
+      count: levels.length,
+      items: levels.map((fact) => fact.itemId),
+      skus: levels.map((fact) => skuOf(fact.entity)),
+      warehouses: levels.map((fact) => fact.warehouseId),
+      onHand: numbers(levels.map((fact) => fact.onHand)),
+      reserved: numbers(levels.map((fact) => fact.reserved)),
+      moved: levels.map((fact) => !(states.get(fact.entity)?.state as StockState).untouched.includes(fact.warehouseId)),
+    }
+  }
+  const old = rows((itemId) => !opened.has(itemId))
+  const fresh = rows((itemId) => opened.has(itemId))
+  const work: Promise<unknown>[] = []
+  if (old.count > 0) {
+    work.push(tx`
+      update inventory.levels l
+         set on_hand = v.on_hand, reserved = v.reserved, moved = v.moved
+        from unnest(${old.skus}::text[], ${old.warehouses}::text[], ${old.onHand}::bigint[], ${old.reserved}::bigint[],
+                    ${old.moved}::bool[]) as v (sku, warehouse_id, on_hand, reserved, moved)
+       where l.sku = v.sku and l.warehouse_id = v.warehouse_id`)
+  }
+  if (fresh.count > 0) {
+    work.push(tx`
+      insert into inventory.levels (sku, warehouse_id, item_id, on_hand, reserved, moved)
+      select * from unnest(${fresh.skus}::text[], ${fresh.warehouses}::text[], ${fresh.items}::text[],
+                           ${fresh.onHand}::bigint[], ${fresh.reserved}::bigint[], ${fresh.moved}::bool[])`)
+  }
+  await Promise.all(work)
+}
+
+async function saveLedger(tx: Sql, movements: Moved[]): Promise<void> {
+  if (movements.length === 0) return
+  const facts = movements.map((entry) => entry.fact)
+  await tx`
+    insert into inventory.ledger (sku, version, warehouse_id, on_hand_delta, reserved_delta, on_hand_after, reserved_after,
+                                  trigger, reason, reference_type, reference, actor)
+    select * from unnest(
+      ${facts.map((fact) => skuOf(fact.entity))}::text[], ${numbers(movements.map((entry) => entry.version))}::bigint[],
+      ${facts.map((fact) => fact.warehouseId)}::text[],
+      ${numbers(facts.map((fact) => fact.onHandDelta))}::bigint[], ${numbers(facts.map((fact) => fact.reservedDelta))}::bigint[],
+      ${numbers(facts.map((fact) => fact.onHand))}::bigint[], ${numbers(facts.map((fact) => fact.reserved))}::bigint[],
+      ${facts.map((fact) => fact.trigger)}::text[], ${facts.map((fact) => fact.reason)}::text[],
+      ${facts.map((fact) => fact.referenceType)}::text[], ${facts.map((fact) => fact.reference)}::text[],
+      ${movements.map((entry) => entry.meta.actor)}::text[])`
+}
+
+async function saveReservations(tx: Sql, { facts }: Batch): Promise<void> {
+  const held = facts.flatMap(({ fact }) => (fact.type === 'reservation.held' ? [fact.reservation] : []))
+  const closed = facts.flatMap(({ fact }) => (fact.type === 'reservation.closed' ? [fact] : []))
+  const work: Promise<unknown>[] = []
+  if (held.length > 0) {
+    work.push(tx`
+      insert into inventory.reservations (id, status, order_id, expires_at)
+      select id, 'held', order_id, expires_at
+        from unnest(${held.map((one) => one.reservationId)}::text[], ${held.map((one) => one.orderId)}::text[],
+                    ${held.map((one) => one.expiresAt.toISOString())}::timestamptz[]) as v (id, order_id, expires_at)`)
+  }
+  if (closed.length > 0) {
+    work.push(tx`
+      update inventory.reservations r
+         set status = v.status
+        from unnest(${closed.map((fact) => fact.entity.slice('reservation/'.length))}::text[],
+                    ${closed.map((fact) => fact.status)}::text[]) as v (id, status)
+       where r.id = v.id`)
+  }
+  await Promise.all(work)
+}
+
+/** A line is made by the movement that reserves it, and closed by the one that sells or releases it. */
+async function saveLines(tx: Sql, movements: Moved[]): Promise<void> {
+  const facts = movements.map((entry) => entry.fact).filter((fact) => fact.reservationId !== undefined)
+  const made = facts.filter((fact) => fact.type === 'stock.reserved')
+  const closed = facts.filter((fact) => fact.type !== 'stock.reserved')
+  const work: Promise<unknown>[] = []
+  if (made.length > 0) {
+    work.push(tx`
+      insert into inventory.reservation_lines (reservation_id, sku, warehouse_id, quantity)
+      select * from unnest(${made.map((fact) => fact.reservationId)}::text[], ${made.map((fact) => skuOf(fact.entity))}::text[],
+                           ${made.map((fact) => fact.warehouseId)}::text[],
+                           ${numbers(made.map((fact) => fact.reservedDelta))}::bigint[])`)
+  }
+  if (closed.length > 0) {
+    work.push(tx`
+      update inventory.reservation_lines l
+         set released_at = statement_timestamp()
+        from unnest(${closed.map((fact) => fact.reservationId)}::text[], ${closed.map((fact) => skuOf(fact.entity))}::text[],
+                    ${closed.map((fact) => fact.warehouseId)}::text[]) as v (reservation_id, sku, warehouse_id)
+       where l.reservation_id = v.reservation_id and l.sku = v.sku and l.warehouse_id = v.warehouse_id`)
+  }
+  await Promise.all(work)
+}
