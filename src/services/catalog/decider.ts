@@ -61,7 +61,8 @@ export const catalogDecider: Decider<CatalogState, CatalogCommand, CatalogFact> 
     switch (command.type) {
       case 'create': {
         const { id } = command.product
-        if (existing(states, id)) throw new Rejected('product-exists', { productId: id }, `there is a product ${id}`)
+        if (existing(states, id))
+          throw new Rejected('already-exists', { what: 'product', id }, `there is a product ${JSON.stringify(id)}`)
         return create(states, command.product, now)
       }
       case 'update': {

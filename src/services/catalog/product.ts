@@ -11,14 +11,9 @@ export const skuEntity = (sku: string) => `sku/${sku}`
 /** Text with something in it beside blanks. */
 const words = (max: number) => plainText(max).refine((text) => text.trim() !== '', 'must not be blank')
 
-/** An object of at most `max` entries with plain names; JSON can name a field `__proto__`, an object had better not. */
+/** An object of at most `max` entries with plain names. */
 const named = <Value extends z.ZodType>(value: Value, max: number) =>
-  z
-    .record(
-      words(100).refine((name) => name !== '__proto__', 'is not a name to give'),
-      value,
-    )
-    .refine((record) => Object.keys(record).length <= max, `must have at most ${max} entries`)
+  z.record(words(100), value).refine((record) => Object.keys(record).length <= max, `must have at most ${max} entries`)
 
 const mediaInput = z.strictObject({
   url: plainText(2_000).refine(isMediaUrl, 'must be an http(s) address or a path that begins with a single /'),
@@ -115,7 +110,7 @@ const normalVariant = ({
 }: z.infer<typeof variantInput>): Variant => ({
   sku,
   ...(title !== undefined && { title: title.trim() }),
-  options: options ?? {},
+  options: { ...options },
   ...(barcode !== undefined && { barcode: barcode.trim() }),
   price: { amount: price.amount + 0, currency: price.currency },
   ...(compareAtPrice && { compareAtPrice: { amount: compareAtPrice.amount + 0, currency: compareAtPrice.currency } }),
