@@ -1,0 +1,237 @@
+/** Takes a catalogue from a file: Shopify's product CSV, JSON or NDJSON in our own shape, any table with a map; or stock alone. */
+import { Rejected } from '../../engine/decider.ts'
+import { columnsByMap, columnsByName, type FieldMap, mustHave, parseMap, productFields } from './columns.ts'
+import { Unreadable } from './csv.ts'
+import { InFlight } from './in-flight.ts'
+import { OwnShapeReader } from './own-shape.ts'
+import { preview } from './preview.ts'
+import { type Draft, ProductReader, type StockLine } from './products.ts'
+import { type Progress, ProgressMeter } from './progress.ts'
+import { type Report, ReportWriter } from './report.ts'
+import { openTable, type Table } from './rows.ts'
+import { defaultWarehouse, patiently, type Shop, Warehouses } from './shop.ts'
+import { readStockLines } from './stock-lines.ts'
+import { type Format, formatOf, ImportRefused, inspect } from './text-file.ts'
+
+export interface CatalogueOptions {
+  file: string
+  /** By the file's first character when absent. */
+  format?: Format
+  /** `title=Name,sku=Code`, `@map.json`, or the map itself; by well-known names when absent. */
+  map?: string | FieldMap
+  /**
+   * `initial` (the usual): a count is taken for stock that never moved; orders taken since are never forgotten. `set`: on hand becomes
+   * what the file says. `ignore`: no stock.
+   */
+  stock?: 'initial' | 'set' | 'ignore'
+  /** Reads, checks and compares everything, changes nothing. */
+  dryRun?: boolean
+  /** ISO 4217 code of prices that name none; EUR when absent. */
+  currency?: string
+  /** Stock alone: makes a draft product of each SKU that there is none of. */
+  createMissing?: boolean
+  /** Path for a file with an entry for every record (NDJSON). */
+  report?: string
+  onProgress?: (progress: Progress) => void
+  /** Stops between two records; what was taken stays. */
+  signal?: AbortSignal
+}
+
+// One group commit takes 2,000 commands; with fewer waiting, commits get smaller.
+const inFlightMax = 2_000
+
+/**
+ * Takes the file and reports, with line numbers, what was taken, changed on the way, and refused. The same file again changes nothing.
+ * Throws `ImportRefused` when it can't be read at all: no such file, no such column, a map that fits nothing.
+ */
+export async function importCatalogue(options: CatalogueOptions, shop: Shop): Promise<Report> {
+  const currency = currencyCode(options.currency)
+  const file = await inspect(options.file)
+  const format = options.format ?? formatOf(file)
+  const meter = new ProgressMeter(file.bytes, options.onProgress)
+  const table = await openTable(file, format, (bytes) => meter.read(bytes))
+  const map = typeof options.map === 'string' ? await parseMap(options.map) : options.map
+  const ownShape = format !== 'csv' && !map && table.found.includes('variants')
+  const columns = map ? columnsByMap(table.found, map, productFields) : columnsByName(table.found, productFields)
+  const stockAlone =
+    !ownShape && !columns.has('title') && columns.has('stock') && (columns.has('sku') || columns.has('id'))
+  if (!ownShape && !stockAlone)
+    mustHave(columns, ['title', 'price'], table.found, 'title=Name,sku=Code,price=Price,stock=Qty')
+
+  const head = {
+    file: options.file,
+    kind: 'catalogue' as const,
+    format,
+    encoding: file.encoding,
+    dryRun: options.dryRun ?? false,
+  }
+  const report = new ReportWriter({ ...head, kind: stockAlone ? 'stock' : 'catalogue' }, options.report)
+  if (!ownShape) report.columns = columns
+  if (file.encoding === 'windows-1252') report.note('the file is not UTF-8; it was read as Windows-1252 (Latin-1)')
+  if (file.damaged) report.note('some bytes of this UTF-8 file are broken; the rows that have them are refused')
+
+  const taking = new Taking(options, shop, report)
+  let stopped: Report['stopped']
+  try {
+    const drafts = ownShape
+      ? ownShapeDrafts(table, meter)
+      : stockAlone
+        ? readStockLines(table.rows(columns), shop, { createMissing: options.createMissing ?? false, currency }, meter)
+        : tableDrafts(table, columns, currency, meter)
+    for await (const piece of drafts) {
+      await taking.take(piece)
+      meter.tell()
+      if (options.signal?.aborted) {
+        stopped = { reason: 'interrupted' }
+        break
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof Unreadable)) stopped = { reason: (error as Error).message }
+    else stopped = { line: error.line, reason: error.message }
+  }
+  await taking.done().catch((error: Error) => {
+    stopped ??= { reason: error.message }
+  })
+  meter.tell(true)
+  return report.finish(meter.rows, stopped)
+}
+
+/** Throws `ImportRefused` for what is no ISO 4217 code. */
+export function currencyCode(given = 'EUR'): string {
+  if (/^[A-Z]{3}$/.test(given)) return given
+  throw new ImportRefused(`"${given}" is no currency; an ISO 4217 code is like EUR`)
+}
+
+async function* tableDrafts(table: Table, columns: Map<string, string>, currency: string, meter: ProgressMeter) {
+  const reader = new ProductReader(columns, currency)
+  try {
+    for await (const rows of table.rows(columns)) {
+      meter.rows += rows.length
+      yield rows.flatMap((row) => reader.add(row))
+    }
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error
+    // The product under way may go on in what can't be read: taking half of it would take its other variants away.
+    for (const draft of reader.end()) yield [{ ...unfinished(draft) }]
+    throw error
+  }
+  yield reader.end()
+}
+
+const unfinished = ({ line }: Draft): Draft => ({
+  line,
+  stock: [],
+  problems: [{ line, kind: 'refused', reason: 'the file can’t be read from within or right after this product' }],
+})
+
+async function* ownShapeDrafts(table: Table, meter: ProgressMeter) {
+  const reader = new OwnShapeReader()
+  for await (const records of table.values?.() ?? []) {
+    meter.rows += records.length
+    yield records.map((record) => reader.read(record))
+  }
+}
+
+/** Carries drafts out, many at a time, and reports each. */
+class Taking {
+  readonly #options: CatalogueOptions
+  readonly #shop: Shop
+  readonly #report: ReportWriter
+  readonly #inFlight = new InFlight(inFlightMax)
+  readonly #warehouses: Warehouses
+
+  constructor(options: CatalogueOptions, shop: Shop, report: ReportWriter) {
+    this.#options = options
+    this.#shop = shop
+    this.#report = report
+    this.#warehouses = new Warehouses(shop.db, (id) => {
+      report.count('warehousesCreated')
+      report.note(`there was no warehouse ${id}: created`)
+    })
+  }
+
+  async take(drafts: Draft[]): Promise<void> {
+    if (this.#options.dryRun) return this.#compare(drafts)
+    for (const draft of drafts) {
+      for (const problem of draft.problems) this.#report.problem(problem)
+      if (draft.product || draft.stock.length > 0) await this.#inFlight.add(() => this.#carryOut(draft))
+      else this.#report.count(draft.refusal ?? 'productsRefused')
+    }
+  }
+
+  done(): Promise<void> {
+    return this.#inFlight.all()
+  }
+
+  async #carryOut(draft: Draft): Promise<void> {
+    const { product, line } = draft
+    if (product) {
+      try {
+        const { answer } = await patiently(() => this.#shop.catalog.execute({ type: 'put', product }))
+        this.#report.count(
+          { created: 'productsCreated', updated: 'productsUpdated' }[answer.outcome as string] ?? 'productsUnchanged',
+        )
+        this.#report.entry(line, product.id, String(answer.outcome))
+      } catch (error) {
+        if (!(error instanceof Rejected)) throw error
+        this.#report.count('productsRefused')
+        this.#report.problem({ line, kind: 'refused', what: product.id, reason: error.message })
+        return
+      }
+    }
+    if (this.#options.stock === 'ignore') return
+    for (const stock of draft.stock) await this.#count(stock, product?.id ?? stock.productId ?? stock.sku)
+  }
+
+  async #count(stock: StockLine, productId: string): Promise<void> {
+    const { line, sku, quantity } = stock
+    const warehouseId = stock.warehouse || defaultWarehouse
+    try {
+      await this.#warehouses.ensure(warehouseId)
+      const initial = { type: 'set-initial', sku, productId, warehouseId, quantity, trigger: 'IMPORTED' } as const
+      let done = await patiently(() => this.#shop.inventory.execute(initial))
+      if (this.#options.stock === 'set' && done.answer.newQuantity !== quantity) {
+        const set = { type: 'set-quantity', sku, warehouseId, quantity, trigger: 'IMPORTED' } as const
+        done = await patiently(() => this.#shop.inventory.execute(set))
+      }
+      const kept = done.answer.newQuantity !== quantity
+      this.#report.count(kept ? 'stockKept' : Object.keys(done.versions).length > 0 ? 'stockSet' : 'stockUnchanged')
+      if (kept) this.#report.note('stock that has moved since its first count was kept; --stock set overwrites it')
+      this.#report.entry(line, `${sku} in ${warehouseId}`, kept ? 'kept' : 'counted')
+    } catch (error) {
+      if (!(error instanceof Rejected)) throw error
+      this.#report.count('stockRefused')
+      this.#report.problem({ line, kind: 'refused', what: sku, reason: error.message })
+    }
+  }
+
+  async #compare(drafts: Draft[]): Promise<void> {
+    const whole = drafts.flatMap((draft) => (draft.product ? [{ draft, product: draft.product }] : []))
+    const outcomes =
+      whole.length === 0
+        ? []
+        : await preview(
+            this.#shop,
+            whole.map(({ product }) => product),
+          )
+    for (const draft of drafts) {
+      for (const problem of draft.problems) this.#report.problem(problem)
+      this.#report.count('stockRead', draft.stock.length)
+      if (!draft.product && draft.stock.length === 0) this.#report.count(draft.refusal ?? 'productsRefused')
+    }
+    for (const [n, outcome] of outcomes.entries()) {
+      const { line = 0, product } = whole[n]?.draft ?? {}
+      const id = product?.id ?? ''
+      if (typeof outcome === 'string') {
+        this.#report.count(
+          { created: 'productsCreated', updated: 'productsUpdated', unchanged: 'productsUnchanged' }[outcome],
+        )
+        this.#report.entry(line, id, outcome)
+      } else {
+        this.#report.count('productsRefused')
+        this.#report.problem({ line, kind: 'refused', what: id, reason: outcome.refused })
+      }
+    }
+  }
+}

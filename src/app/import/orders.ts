@@ -1,0 +1,222 @@
+/** Replays order lines of a file as orders, cancellations as returns, write-offs as adjustments; each once, however often the file comes. */
+import { Rejected } from '../../engine/decider.ts'
+import { normalProduct } from '../../services/catalog/product.ts'
+import type { Command } from '../../services/inventory/commands.ts'
+import { currencyCode } from './catalogue.ts'
+import { columnsByMap, columnsByName, type FieldMap, mustHave, orderFields, parseMap } from './columns.ts'
+import { Unreadable } from './csv.ts'
+import { readPrice } from './decimal.ts'
+import { InFlight } from './in-flight.ts'
+import { asIdentifier } from './names.ts'
+import { type FileOrder, type OrderLine, OrderReader } from './order-lines.ts'
+import { type Progress, ProgressMeter } from './progress.ts'
+import { type Report, ReportWriter } from './report.ts'
+import { openTable, type Row } from './rows.ts'
+import { defaultWarehouse, ownersOf, patiently, type Shop, stockedAmong } from './shop.ts'
+import { formatOf, inspect } from './text-file.ts'
+
+export interface OrdersOptions {
+  file: string
+  /** `order=InvoiceNo,sku=StockCode,quantity=Quantity,time=InvoiceDate`, `@map.json`, or the map itself. */
+  map?: string | FieldMap
+  /** Makes products of unknown SKUs, by the file's descriptions and prices. */
+  createMissing?: boolean
+  /** What products made so have on hand; 1,000 when absent. */
+  initialStock?: number
+  currency?: string
+  dryRun?: boolean
+  /** Path for a file with an entry for every record (NDJSON). */
+  report?: string
+  onProgress?: (progress: Progress) => void
+  signal?: AbortSignal
+}
+
+const inFlightMax = 2_000
+
+// Keys are kept per actor: whoever imports the file again, it is the same import.
+const actor = 'import'
+
+/**
+ * Orders go in the file's order. Too little stock is an answer and no error: such an order counts as rejected. Throws `ImportRefused`
+ * when the file or its map can't be read.
+ */
+export async function importOrders(options: OrdersOptions, shop: Shop): Promise<Report> {
+  const currency = currencyCode(options.currency)
+  const file = await inspect(options.file)
+  const format = formatOf(file)
+  const meter = new ProgressMeter(file.bytes, options.onProgress)
+  const table = await openTable(file, format, (bytes) => meter.read(bytes))
+  const map = typeof options.map === 'string' ? await parseMap(options.map) : options.map
+  const columns = map ? columnsByMap(table.found, map, orderFields) : columnsByName(table.found, orderFields)
+  mustHave(columns, ['order', 'sku', 'quantity'], table.found, 'order=OrderNo,sku=Code,quantity=Qty,time=Date')
+
+  const head = {
+    file: options.file,
+    kind: 'orders' as const,
+    format,
+    encoding: file.encoding,
+    dryRun: options.dryRun ?? false,
+  }
+  const report = new ReportWriter(head, options.report)
+  report.columns = columns
+  const replay = new Replay({ ...options, currency }, shop, report)
+  const reader = new OrderReader()
+  let stopped: Report['stopped']
+  try {
+    for await (const rows of table.rows(columns)) {
+      meter.rows += rows.length
+      await replay.meet(rows)
+      const complete: FileOrder[] = []
+      for (const row of rows) reader.add(row, complete, (problem) => report.problem(problem))
+      for (const order of complete) await replay.carryOut(order)
+      meter.tell()
+      if (options.signal?.aborted) {
+        stopped = { reason: 'interrupted' }
+        break
+      }
+    }
+    if (!stopped) for (const order of reader.end()) await replay.carryOut(order)
+  } catch (error) {
+    if (!(error instanceof Unreadable)) stopped = { reason: (error as Error).message }
+    else stopped = { line: error.line, reason: error.message }
+  }
+  await replay.done().catch((error: Error) => {
+    stopped ??= { reason: error.message }
+  })
+  if (reader.outOfTime) report.note('the file is not in the order of its times; it was replayed as it stands')
+  meter.tell(true)
+  return report.finish(meter.rows, stopped)
+}
+
+class Replay {
+  readonly #options: OrdersOptions & { currency: string }
+  readonly #shop: Shop
+  readonly #report: ReportWriter
+  readonly #inFlight = new InFlight(inFlightMax)
+  /** SKUs that there is stock of; those there is none of are asked for again with each piece of the file. */
+  readonly #stocked = new Set<string>()
+
+  constructor(options: OrdersOptions & { currency: string }, shop: Shop, report: ReportWriter) {
+    this.#options = options
+    this.#shop = shop
+    this.#report = report
+  }
+
+  done(): Promise<void> {
+    return this.#inFlight.all()
+  }
+
+  /** Gets to know the SKUs of these rows, and makes those that are missing if it may. */
+  async meet(rows: Row[]): Promise<void> {
+    const strange = new Map<string, { line: number; title: string; amount: number }>()
+    for (const row of rows) {
+      const sku = asIdentifier(row.text('sku').replace(/^'+/, ''))
+      if (sku === '' || row.refused !== undefined || this.#stocked.has(sku)) continue
+      const known = strange.get(sku) ?? { line: row.line, title: '', amount: 0 }
+      const price = readPrice(row.text('price'), this.#options.currency)
+      strange.set(sku, {
+        line: known.line,
+        title: known.title || row.text('description').slice(0, 500),
+        amount: known.amount || ('amount' in price ? price.amount : 0),
+      })
+    }
+    if (strange.size === 0) return
+    const skus = [...strange.keys()]
+    const [stocked, owners] = await Promise.all([stockedAmong(this.#shop.db, skus), ownersOf(this.#shop.db, skus)])
+    for (const sku of stocked) this.#stocked.add(sku)
+    if (!this.#options.createMissing) return
+    const making = new InFlight(inFlightMax)
+    for (const [sku, { line, title, amount }] of strange) {
+      if (stocked.has(sku)) continue
+      this.#stocked.add(sku)
+      if (!this.#options.dryRun) await making.add(() => this.#make(sku, owners.get(sku), line, title, amount))
+      else this.#report.count('productsCreated', owners.has(sku) ? 0 : 1)
+    }
+    await making.all()
+  }
+
+  async #make(sku: string, owner: string | undefined, line: number, title: string, amount: number): Promise<void> {
+    const { currency, initialStock: quantity = 1_000 } = this.#options
+    try {
+      if (owner === undefined) {
+        const variants = [{ sku, price: { amount, currency } }]
+        const product = normalProduct({ id: sku, title: title || `Product ${sku}`, variants })
+        await patiently(() => this.#shop.catalog.execute({ type: 'put', product }, { actor }))
+        this.#report.count('productsCreated')
+        this.#report.entry(line, sku, 'created')
+      }
+      const initial = {
+        type: 'set-initial',
+        sku,
+        productId: owner ?? sku,
+        warehouseId: defaultWarehouse,
+        quantity,
+        trigger: 'IMPORTED',
+      } as const
+      await patiently(() => this.#shop.inventory.execute(initial, { actor }))
+    } catch (error) {
+      if (!(error instanceof Rejected)) throw error
+      this.#stocked.delete(sku)
+      this.#report.problem({ line, kind: 'refused', what: sku, reason: error.message })
+    }
+  }
+
+  /** Begins an order's commands, in turn with those of the orders before. */
+  async carryOut(order: FileOrder): Promise<void> {
+    const sold = this.#known(order, order.sold)
+    if (sold.length > 0) {
+      const lines = sold.map(({ sku, quantity }) => ({ sku, quantity }))
+      const { id: orderId, customer } = order
+      const command = { type: 'order', orderId, ...(customer !== '' && { customerId: customer }), lines } as const
+      await this.#execute('orders', order.line, orderId, command, `order:${orderId}`, order.sold)
+    } else if (order.sold.size > 0) this.#report.count('ordersRefused')
+    for (const line of this.#known(order, order.returned)) {
+      const { sku, quantity } = line
+      const cause = { trigger: 'ORDER_RETURNED', referenceType: 'RETURN', reference: order.id } as const
+      const command = { type: 'adjust', sku, delta: quantity, ...cause } as const
+      await this.#execute('returns', line.line, `${order.id} ${sku}`, command, `return:${order.id}:${sku}`, [line])
+    }
+    for (const line of this.#known(order, order.writtenOff)) {
+      const { sku, quantity } = line
+      const reason = line.description.slice(0, 500) || 'write-off'
+      const cause = { trigger: 'ADMIN_UPDATE', reason, referenceType: 'WRITE_OFF', reference: order.id } as const
+      const command = { type: 'adjust', sku, delta: -quantity, ...cause } as const
+      await this.#execute('writeOffs', line.line, `${order.id} ${sku}`, command, `write-off:${order.id}:${sku}`, [line])
+    }
+  }
+
+  /** The lines whose SKU there is stock of; the others are refused. */
+  #known(order: FileOrder, lines: Map<string, OrderLine>): OrderLine[] {
+    return [...lines.values()].filter(({ line, sku, column }) => {
+      if (this.#stocked.has(sku)) return true
+      const reason = `there is no stock of ${sku}; --create-missing makes a product of each such SKU`
+      this.#report.problem({ line, column, kind: 'refused', what: order.id, reason })
+      return false
+    })
+  }
+
+  async #execute(
+    what: 'orders' | 'returns' | 'writeOffs',
+    line: number,
+    name: string,
+    command: Command,
+    key: string,
+    inFile: Map<string, OrderLine> | OrderLine[],
+  ): Promise<void> {
+    if (this.#options.dryRun) return this.#report.count(`${what}Read`)
+    // What tells the file's order from another is what the file says, not which of its SKUs were known that day.
+    const fingerprint = JSON.stringify([...inFile.values()].map(({ sku, quantity }) => [sku, quantity]))
+    await this.#inFlight.add(async () => {
+      try {
+        const { repeated } = await patiently(() => this.#shop.inventory.execute(command, { key, fingerprint, actor }))
+        this.#report.count(`${what}${repeated ? 'Unchanged' : 'Taken'}`)
+        this.#report.entry(line, name, repeated ? 'unchanged' : 'taken')
+      } catch (error) {
+        if (!(error instanceof Rejected)) throw error
+        this.#report.count(`${what}Rejected`)
+        const reason = error.code === 'idempotency-key-reused' ? 'was taken before with other lines' : error.message
+        this.#report.problem({ line, kind: 'rejected', what: name, reason })
+      }
+    })
+  }
+}

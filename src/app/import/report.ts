@@ -1,0 +1,157 @@
+/** What an import did, line by line: counts for people and programs, and a file with an entry for every record. */
+import { closeSync, openSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pc from 'picocolors'
+
+export interface Problem {
+  /** Line on which the record begins; the header is line 1. */
+  line: number
+  /** The file's own name of the column. */
+  column?: string
+  /** `repaired`: taken, but not as it stood. `refused`: not taken. `rejected`: read well, but the shop's rules forbid it. */
+  kind: 'repaired' | 'refused' | 'rejected'
+  /** The product, SKU or order concerned, as far as known. */
+  what?: string
+  reason: string
+}
+
+/** JSON-able. */
+export interface Report {
+  file: string
+  kind: 'catalogue' | 'stock' | 'orders'
+  format: string
+  encoding: string
+  /** Field of ours → column of theirs, as it was read. */
+  columns: Record<string, string>
+  dryRun: boolean
+  /** Rows read, header and blank lines not counted. */
+  rows: number
+  seconds: number
+  counts: Record<string, number>
+  /** The first 1,000 in the file's order; the file `full` has all. */
+  problems: Problem[]
+  problemsTotal: number
+  notes: string[]
+  /** Path of the NDJSON file that has every entry. */
+  full?: string
+  /** The file could not be read, or the work not go on, from here; what came before was taken. */
+  stopped?: { line?: number; reason: string }
+}
+
+const kept = 1_000
+const shown = 20
+
+/** Collects the report while the import runs, in constant memory. */
+export class ReportWriter {
+  readonly #report: Report
+  #path: string | undefined
+  readonly #entries: boolean
+  readonly #begun = performance.now()
+  #file: number | undefined
+  #buffer = ''
+
+  /** With `path`, each record taken has an entry in that file too; without one, only problems have, and only when they are many. */
+  constructor(head: Pick<Report, 'file' | 'kind' | 'format' | 'encoding' | 'dryRun'>, path?: string) {
+    this.#path = path
+    this.#entries = path !== undefined
+    this.#report = {
+      ...head,
+      columns: {},
+      rows: 0,
+      seconds: 0,
+      counts: {},
+      problems: [],
+      problemsTotal: 0,
+      notes: [],
+    }
+    if (path !== undefined) this.#file = openSync(path, 'w')
+  }
+
+  set columns(columns: Map<string, string>) {
+    this.#report.columns = Object.fromEntries(columns)
+  }
+
+  count(name: string, by = 1): void {
+    this.#report.counts[name] = (this.#report.counts[name] ?? 0) + by
+  }
+
+  /** A record that was taken, or found to be there already. */
+  entry(line: number, what: string, outcome: string): void {
+    if (this.#entries) this.#write({ line, what, outcome })
+  }
+
+  problem(problem: Problem): void {
+    const { problems } = this.#report
+    this.#report.problemsTotal++
+    this.count(problem.kind)
+    if (problems.length < kept) problems.push(problem)
+    if (!this.#entries && this.#report.problemsTotal === shown + 1) {
+      this.#path = join(tmpdir(), `lockstep-import-${Date.now()}-${process.pid}.ndjson`)
+      this.#file = openSync(this.#path, 'w')
+      for (const earlier of problems) this.#write(earlier)
+    } else this.#write(problem)
+  }
+
+  note(text: string): void {
+    if (!this.#report.notes.includes(text)) this.#report.notes.push(text)
+  }
+
+  /** Closes the file and gives the report. */
+  finish(rows: number, stopped?: Report['stopped']): Report {
+    if (this.#file !== undefined) {
+      writeSync(this.#file, this.#buffer)
+      closeSync(this.#file)
+    }
+    const { problems, ...rest } = this.#report
+    return {
+      ...rest,
+      rows,
+      seconds: Math.round(performance.now() - this.#begun) / 1_000,
+      problems: problems.sort((one, other) => one.line - other.line),
+      ...(this.#path !== undefined && { full: this.#path }),
+      ...(stopped && { stopped }),
+    }
+  }
+
+  #write(entry: object): void {
+    if (this.#file === undefined) return
+    this.#buffer += `${JSON.stringify(entry)}\n`
+    if (this.#buffer.length < 65_536) return
+    writeSync(this.#file, this.#buffer)
+    this.#buffer = ''
+  }
+}
+
+/** The report for a terminal: counts, the first twenty problems with their lines, where the rest is. */
+export function formatReport(report: Report): string {
+  const number = (value: number) => value.toLocaleString('en')
+  const rate = report.seconds > 0 ? ` (${number(Math.round(report.rows / report.seconds))} rows/s)` : ''
+  const lines = [
+    `${pc.bold(report.file)}  ${report.format}, ${report.encoding}${report.dryRun ? pc.yellow('  dry run: nothing was changed') : ''}`,
+    `${number(report.rows)} rows in ${report.seconds.toFixed(1)} s${rate}`,
+  ]
+  const columns = Object.entries(report.columns).map(([field, column]) => `${field} = ${column}`)
+  if (columns.length > 0) lines.push(pc.dim(`read as: ${columns.join(', ')}`))
+  const counts = Object.entries(report.counts).filter(([, value]) => value > 0)
+  for (const [name, value] of counts) lines.push(`${number(value).padStart(11)}  ${inWords(name)}`)
+  for (const note of report.notes) lines.push(`${pc.yellow('note')} ${note}`)
+  if (report.stopped) {
+    const where = report.stopped.line === undefined ? '' : ` at line ${report.stopped.line}`
+    lines.push(pc.red(`stopped${where}: ${report.stopped.reason}; what came before was taken`))
+  }
+  for (const problem of report.problems.slice(0, shown)) lines.push(formatProblem(problem))
+  const more = report.problemsTotal - shown
+  if (more > 0) lines.push(`  … and ${number(more)} more`)
+  if (report.full !== undefined) lines.push(`full report: ${report.full}`)
+  return lines.join('\n')
+}
+
+/** productsCreated → products created */
+const inWords = (name: string) => name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+
+function formatProblem({ line, kind, column, what, reason }: Problem): string {
+  const mark = kind === 'repaired' ? pc.yellow(kind) : pc.red(kind.padEnd(8))
+  const subject = [what, column && `[${column}]`].filter(Boolean).join(' ')
+  return `  ${mark} line ${String(line).padStart(6)}  ${subject}${subject ? ': ' : ''}${reason}`
+}
