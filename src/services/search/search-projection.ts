@@ -47,10 +47,10 @@ function saveRows(rows: ReturnType<typeof searchable>[], tx: Sql) {
        text_hash, words, sort_title, keys)
     select c.product_id, c.version, c.live, c.title, c.category, c.vendor_id, string_to_array(c.tags, ${separator}),
            c.price_min, c.price_max, c.currency, c.offered, c.image, c.created_at, c.text_hash,
-           case when o.text_hash = c.text_hash then o.words
-                else setweight(to_tsvector('search.words', c.heading), 'A')
-                  || setweight(to_tsvector('search.words', c.labels), 'B')
-                  || setweight(to_tsvector('search.words', c.body), 'D') end,
+           coalesce((select o.words from search.products o where o.product_id = c.product_id and o.text_hash = c.text_hash),
+                    setweight(to_tsvector('search.words', c.heading), 'A')
+                      || setweight(to_tsvector('search.words', c.labels), 'B')
+                      || setweight(to_tsvector('search.words', c.body), 'D')),
            c.heading, string_to_array(c.keys, ${separator})
       from (select *, hashtextextended(concat_ws(${separator}, heading, labels, body), 0) as text_hash
               from unnest(
@@ -65,7 +65,6 @@ function saveRows(rows: ReturnType<typeof searchable>[], tx: Sql) {
                 ${rows.map((r) => r.body)}::text[],         ${rows.map((r) => r.keys)}::text[]
               ) as u (product_id, version, live, title, category, vendor_id, tags, price_min, price_max, currency, offered, image,
                       created_at, heading, labels, body, keys)) c
-      left join search.products o on o.product_id = c.product_id
     on conflict (product_id) do update set
       version = excluded.version, live = excluded.live, title = excluded.title, category = excluded.category,
       vendor_id = excluded.vendor_id, tags = excluded.tags, price_min = excluded.price_min, price_max = excluded.price_max,
@@ -120,12 +119,14 @@ function saveStock(changes: LoggedEvent[], tx: Sql) {
     where excluded.version > s.version`
 }
 
-/** Writes a product's row only when it went out of stock or came back: between those, orders cost search.stock alone. */
+/**
+ * Writes a product's row only when it went out of stock or came back: between those, orders cost search.stock alone.
+ * Both lookups are by index whatever the planner believes of the array's length; a join could read the whole table.
+ */
 function deriveInStock(productIds: string[], tx: Sql) {
   return tx`
     update search.products p
-       set in_stock = now.in_stock
-      from (select product_id, exists (select from search.stock s where s.product_id = t.product_id and s.available > 0) as in_stock
-              from unnest(${productIds}::text[]) as t (product_id)) now
-     where p.product_id = now.product_id and p.in_stock <> now.in_stock`
+       set in_stock = not p.in_stock
+     where p.product_id = any(${productIds}::text[])
+       and p.in_stock <> coalesce((select true from search.stock s where s.product_id = p.product_id and s.available > 0 limit 1), false)`
 }
