@@ -33,6 +33,10 @@ export const catalogue: Record<string, CatalogueEntry> = {
   'no-such-route': entry(404, 'No such path', 'See /docs for what there is.'),
   'method-not-allowed': entry(405, 'Not with this method', 'Use one of the methods under `allow`.'),
   'already-exists': entry(409, 'It exists already', 'Use another id, or change what is there.'),
+  'product-exists': entry(409, 'The product exists already', 'Use another id, or change the product that is there.'),
+  'sku-repeated': entry(422, 'A SKU is given twice', 'Give every variant a SKU of its own.'),
+  'unknown-sku': entry(422, 'An SKU that is not known', '`lines` says which.'),
+  'sku-conflict': entry(409, 'The SKU belongs to another product', 'Remove it there first.'),
   'sku-taken': entry(
     409,
     'The SKU belongs to another product',
@@ -40,8 +44,25 @@ export const catalogue: Record<string, CatalogueEntry> = {
   ),
   'insufficient-stock': entry(409, 'Not enough in stock', 'Nothing was taken. `lines` says what is available.'),
   'reservation-expired': entry(409, 'The reservation has expired', 'Its stock was released. Reserve again.'),
-  'reservation-closed': entry(409, 'The reservation is confirmed or released', 'It can not be changed any more.'),
-  'consumer-paused': entry(409, 'The consumer is paused', 'Resume it first.'),
+  'reservation-released': entry(409, 'The reservation was released', 'Its stock went back. Reserve again.'),
+  'reservation-confirmed': entry(409, 'The reservation was confirmed', 'It is an order now: cancel or return that.'),
+  'return-exceeds-order': entry(
+    409,
+    'More than was ordered',
+    'Return at most what the order still holds; `lines` says how much.',
+  ),
+  'inactive-warehouse': entry(409, 'The warehouse is not in use', 'Choose one that is; see /warehouses.'),
+  'below-reserved': entry(
+    409,
+    'Less than is reserved',
+    'Orders and reservations hold more than that. Release them first, or set more.',
+  ),
+  'not-dead': entry(
+    409,
+    'It is not a dead letter',
+    'It is still being retried; only what was given up can be discarded.',
+  ),
+  'beyond-the-log': entry(422, 'The log is not that long', 'Choose a position up to the end; see /consumers.'),
   'login-used': entry(
     410,
     'The log-in link is used up',

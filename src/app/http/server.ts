@@ -8,6 +8,7 @@ import Fastify, { type FastifyRequest, LogController, type RouteOptions } from '
 import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Logger } from 'pino'
 import { Histogram, type Registry } from 'prom-client'
+import type { z } from 'zod'
 import { Rejected } from '../../engine/decider.ts'
 import { type App, correlationOf, invalidRequest } from '../../engine/http.ts'
 import type { Service } from '../../engine/service.ts'
@@ -165,7 +166,8 @@ function bodyOf(request: FastifyRequest, body: Buffer): unknown {
       `Content-Encoding ${encoding.slice(0, 40)} is not taken: send the body as it is.`,
     )
   if (body.length > 0) return readJson(body)
-  if (request.routeOptions.schema?.body === undefined) return undefined
+  const schema = request.routeOptions.schema?.body as z.ZodType | undefined
+  if (schema === undefined || schema.safeParse(null).success) return null
   throw invalidRequest({ in: 'json', field: '', message: 'is empty; send a JSON object' })
 }
 
