@@ -38,11 +38,16 @@ export class OrderReader {
   #lastTime = ''
   outOfTime = false
 
-  /** Takes a row in; orders that are complete by now go to `done`, what can't be taken to `say`. */
-  add(row: Row, done: FileOrder[], say: (problem: Problem) => void): void {
+  /** Takes a row in, or says why not; orders that are complete by now go to `done`. */
+  add(row: Row, done: FileOrder[]): Problem | undefined {
     const id = asIdentifier(row.text('order').replace(/^'+/, ''))
-    const refuse = (field: string | undefined, reason: string) =>
-      say({ line: row.line, ...(field && { column: row.column(field) }), kind: 'refused', what: id, reason })
+    const refuse = (field: string | undefined, reason: string): Problem => ({
+      line: row.line,
+      ...(field && { column: row.column(field) }),
+      kind: 'refused',
+      what: id,
+      reason,
+    })
     if (row.refused !== undefined) return refuse(undefined, row.refused)
     if (id === '') return refuse('order', 'has no order id')
     const sku = asIdentifier(row.text('sku').replace(/^'+/, ''))
@@ -86,12 +91,12 @@ export class OrderReader {
     this.#watchTime(row.text('time'))
     this.#open.delete(id)
     this.#open.set(id, order)
-    if (this.#open.size <= openMax) return
-    for (const [oldest, complete] of this.#open) {
-      this.#open.delete(oldest)
-      done.push(complete)
-      break
+    const [oldest] = this.#open.values()
+    if (this.#open.size > openMax && oldest) {
+      this.#open.delete(oldest.id)
+      done.push(oldest)
     }
+    return undefined
   }
 
   /** The orders still under way. */

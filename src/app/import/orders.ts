@@ -67,7 +67,10 @@ export async function importOrders(options: OrdersOptions, shop: Shop): Promise<
       meter.rows += rows.length
       await replay.meet(rows)
       const complete: FileOrder[] = []
-      for (const row of rows) reader.add(row, complete, (problem) => report.problem(problem))
+      for (const row of rows) {
+        const problem = reader.add(row, complete)
+        if (problem) report.problem(problem)
+      }
       for (const order of complete) await replay.carryOut(order)
       meter.tell()
       if (options.signal?.aborted) {
@@ -203,7 +206,10 @@ class Replay {
     key: string,
     inFile: Map<string, OrderLine> | OrderLine[],
   ): Promise<void> {
-    if (this.#options.dryRun) return this.#report.count(`${what}Read`)
+    if (this.#options.dryRun) {
+      this.#report.count(`${what}Read`)
+      return
+    }
     // What tells the file's order from another is what the file says, not which of its SKUs were known that day.
     const fingerprint = JSON.stringify([...inFile.values()].map(({ sku, quantity }) => [sku, quantity]))
     await this.#inFlight.add(async () => {
