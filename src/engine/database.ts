@@ -169,9 +169,13 @@ const prepared = new WeakMap<TemplateStringsArray, { text: string; name: string 
 
 function statements(run: Run): Sql {
   const rows = async (config: pg.QueryConfig) => {
-    const result = await run(config)
+    const outcome = await run(config)
+    const result = Array.isArray(outcome) ? (outcome.at(-1) as pg.QueryResult) : outcome // a schema file is many statements
     // biome-ignore lint/suspicious/noExplicitAny: the caller names the row's shape
-    return Object.assign(result.rows as any[], { count: result.rowCount ?? 0, command: result.command })
+    return Object.defineProperties(result.rows as any[], {
+      count: { value: result.rowCount ?? 0 },
+      command: { value: result.command },
+    })
   }
   const sql = (strings: TemplateStringsArray, ...values: unknown[]) => {
     let statement = prepared.get(strings)

@@ -51,6 +51,8 @@ export interface Executor<Command> {
    * Unavailable (nothing was done) or OutcomeUnknown (repeat with the same key).
    */
   execute(command: Command, options?: CommandOptions): Promise<Executed>
+  /** Lets what is under way finish and gives the connections back. */
+  close(): Promise<void>
 }
 
 export interface ExecutorOptions {
@@ -89,6 +91,10 @@ export function createExecutor<State, Command, F extends Fact>(
   const fast = new Lane(db, source, options, { patient: false, blocked: (job) => patient.push(job) })
   const patient: Lane<State, Command, F> = new Lane(db, source, options, { patient: true, blocked: () => {} })
   return {
+    async close() {
+      await fast.close()
+      await patient.close()
+    },
     execute(command, commandOptions = {}) {
       return new Promise((resolve, reject) => {
         if (fast.waiting + patient.waiting >= MAX_WAITING) {
@@ -123,7 +129,7 @@ class Lane<State, Command, F extends Fact> {
   readonly #patient: boolean
   readonly #blocked: (job: Job<Command>) => void
   #queue: Job<Command>[] = []
-  #running = false
+  #running: Promise<void> | undefined
   #session: Session | undefined
 
   constructor(
@@ -145,18 +151,23 @@ class Lane<State, Command, F extends Fact> {
 
   push(job: Job<Command>) {
     this.#queue.push(job)
-    if (this.#running) return
-    this.#running = true
-    setImmediate(() => void this.#run()) // whatever else arrives in this turn joins the first batch
+    this.#running ??= this.#run()
+  }
+
+  async close() {
+    await this.#running
+    this.#session?.release()
+    this.#session = undefined
   }
 
   async #run() {
+    await new Promise(setImmediate) // whatever else arrives in this turn joins the first batch
     while (this.#queue.length > 0) {
       const batch = this.#queue.splice(0, MAX_BATCH)
       const begun = batch.filter((job) => this.#inTime(job))
       if (begun.length > 0) await this.#settle(begun)
     }
-    this.#running = false
+    this.#running = undefined
   }
 
   #inTime(job: Job<Command>): boolean {

@@ -84,7 +84,7 @@ export async function failingKeys(sql: Sql, consumer: string) {
     attempts: number
     dueInMs: number | null
   }>`
-    select id, key, position, state, attempts, extract(epoch from retry_at - clock_timestamp()) * 1000 as "dueInMs"
+    select id, key, position, state, attempts, (extract(epoch from retry_at - clock_timestamp()) * 1000)::float8 as "dueInMs"
     from   lockstep.failures
     where  consumer = ${consumer} and state <> 'discarded'
     order  by key, position`

@@ -4,6 +4,7 @@
  */
 import { hostname } from 'node:os'
 import type { Database } from './database.ts'
+import { pause } from './deadline.ts'
 
 /** Milliseconds between beats. */
 const BEAT_MS = 400
@@ -62,10 +63,7 @@ export class Membership {
     while (!signal.aborted) {
       const claims = await this.runOnce(wanted()).catch(() => [])
       if (claims.length > 0) claimed(claims)
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, BEAT_MS)
-        signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true })
-      })
+      await pause(BEAT_MS, signal)
     }
   }
 

@@ -2,7 +2,7 @@
 import type { Logger } from 'pino'
 import type { Consumer } from './consumer.ts'
 import type { Database } from './database.ts'
-import type { Source } from './decider.ts'
+import type { Fact, Source } from './decider.ts'
 import type { LoggedEvent } from './event.ts'
 import type { Executor } from './executor.ts'
 
@@ -11,7 +11,7 @@ export interface Engine {
   db: Database
   log: Logger
   /** Group commit for a source; one executor a source and process. */
-  executor<State, Command>(source: Source<State, Command, never> | Source<State, Command, any>): Executor<Command>
+  executor<State, Command, F extends Fact>(source: Source<State, Command, F>): Executor<Command>
   /**
    * Calls `seen` in this process for new events of these types, soon after their commit. It is a hint and no delivery: nothing is kept,
    * nothing retried. For caches in memory; everything else is a consumer.

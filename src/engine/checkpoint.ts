@@ -1,0 +1,18 @@
+/** How far a consumer has come, written by its owner alone. */
+import type { Sql } from './database.ts'
+
+/** Somebody else owns the consumer now, or its position was set anew: what is in flight must not commit. */
+export class Fenced extends Error {
+  override name = 'Fenced'
+}
+
+/** Moves the checkpoint in the caller's transaction. Throws Fenced unless the epoch still stands. Answers the database's clock. */
+export async function advance(tx: Sql, consumer: string, epoch: number, position: number): Promise<Date> {
+  const [row] = await tx<{ now: Date }>`
+    update lockstep.consumers
+    set    position = ${position}, crashes = 0, updated_at = clock_timestamp()
+    where  name = ${consumer} and epoch = ${epoch}
+    returning updated_at as now`
+  if (!row) throw new Fenced(`${consumer} has another owner, or was set to another position`)
+  return row.now
+}

@@ -1,0 +1,68 @@
+/** What one asks of the consumers as a whole: how far each has come, and to pause, resume or replay one. */
+import type { Consumer } from './consumer.ts'
+import type { Database, Sql } from './database.ts'
+import { Rejected } from './decider.ts'
+
+export interface ConsumerState {
+  name: string
+  kind: 'projection' | 'reaction'
+  on: string[]
+  /** Its checkpoint, and the log's end. */
+  position: number
+  end: number
+  lagEvents: number
+  /** Age of the first event that it has not handled; 0 when it is up to date. */
+  lagSeconds: number
+  owner: string | null
+  paused: boolean
+  retrying: number
+  dead: number
+}
+
+export async function listConsumers(sql: Sql): Promise<ConsumerState[]> {
+  return sql<ConsumerState>`
+    select c.name, c.kind, c.patterns as on, c.position, h.position as end, h.position - c.position as "lagEvents",
+           coalesce(greatest(extract(epoch from clock_timestamp() - e.at), 0), 0)::float8 as "lagSeconds",
+           c.owner, c.paused, count(f.id) filter (where f.state in ('retrying', 'waiting'))::int as retrying, count(f.id) filter (where f.state = 'dead')::int as dead
+    from   lockstep.consumers c
+    cross  join lockstep.head h
+    left   join lockstep.events e on e.position = c.position + 1
+    left   join lockstep.failures f on f.consumer = c.name
+    group  by c.name, h.position, e.at
+    order  by c.name`
+}
+
+export async function getConsumer(sql: Sql, name: string): Promise<ConsumerState> {
+  const consumer = (await listConsumers(sql)).find((each) => each.name === name)
+  if (!consumer) throw new Rejected('not-found', { what: 'consumer', id: name }, `there is no consumer ${name}`)
+  return consumer
+}
+
+/** A paused consumer gives up its owner and gets none until it is resumed. */
+export async function setPaused(sql: Sql, name: string, paused: boolean): Promise<ConsumerState> {
+  await sql`
+    update lockstep.consumers
+    set    paused = ${paused}, owner = case when ${paused} then null else owner end, epoch = epoch + case when ${paused} then 1 else 0 end
+    where  name = ${name} and paused <> ${paused}`
+  return getConsumer(sql, name)
+}
+
+/**
+ * Sets a consumer back to just after a position, whoever runs it: the owner's next step is fenced off and it claims the new place. A projection
+ * replayed from 0 is emptied first if it can be; from anywhere else its versions refuse what they already have. A reaction does again what it did.
+ */
+export async function replay(db: Database, name: string, after: number, consumer?: Consumer): Promise<ConsumerState> {
+  await db.begin(async (tx) => {
+    const { count } = await tx`
+      update lockstep.consumers
+      set    position = ${after}, epoch = epoch + 1, owner = null
+      where  name = ${name} and ${after} <= (select position from lockstep.head)`
+    if (count === 0) {
+      await getConsumer(tx, name)
+      throw new Rejected('beyond-the-log', { position: after }, `position ${after} is beyond the end of the log`)
+    }
+    await tx`delete from lockstep.failures where consumer = ${name} and position > ${after}`
+    if (after === 0 && consumer?.kind === 'projection') await consumer.reset?.(tx)
+  })
+  return getConsumer(db, name)
+}

@@ -1,0 +1,194 @@
+/**
+ * A projection's step: conflates a batch to the latest event of each entity and applies it in one transaction with the checkpoint. A batch that
+ * fails is split until the bad keys stand alone; they become failures, the rest goes through.
+ */
+import { advance, Fenced } from './checkpoint.ts'
+import type { Projection } from './consumer.ts'
+import { type Database, isInfrastructure, type Sql } from './database.ts'
+import { within } from './deadline.ts'
+import { type LoggedEvent, matches } from './event.ts'
+import { failpoint } from './failpoint.ts'
+import { type Failed, failingKeys, recordFailures } from './failures.ts'
+import { latestOfKeys, likePattern } from './log.ts'
+import type { Step, StepContext } from './runner.ts'
+
+/** A part of a failed batch is tried with so many others at a time, so that a handler that hangs costs few deadlines. */
+const PARTS = 4
+
+interface Failing {
+  position: number
+  attempts: number
+  /** Milliseconds on the monotonic clock; undefined for a dead letter. */
+  dueAt: number | undefined
+}
+
+export class Projector implements Step {
+  readonly #projection: Projection
+  readonly #context: StepContext
+  readonly #patterns: string[]
+  #failing = new Map<string, Failing>()
+
+  constructor(projection: Projection, context: StepContext) {
+    this.#projection = projection
+    this.#context = context
+    this.#patterns = projection.on.map(likePattern)
+  }
+
+  async refresh(): Promise<void> {
+    const rows = await failingKeys(this.#context.db, this.#projection.name)
+    this.#failing = new Map(
+      rows.map((row) => [
+        row.key,
+        {
+          position: row.position,
+          attempts: row.attempts,
+          dueAt: row.dueInMs === null ? undefined : performance.now() + row.dueInMs,
+        },
+      ]),
+    )
+  }
+
+  nextDue(): number | undefined {
+    let next: number | undefined
+    for (const { dueAt } of this.#failing.values())
+      if (dueAt !== undefined && (next === undefined || dueAt < next)) next = dueAt
+    return next
+  }
+
+  concerns(event: LoggedEvent): boolean {
+    return this.#projection.on.some((pattern) => matches(pattern, event.type))
+  }
+
+  async apply(events: LoggedEvent[], epoch: number): Promise<number> {
+    const last = events.at(-1) as LoggedEvent
+    const latest = new Map<string, LoggedEvent>()
+    let failing: Set<string> | undefined
+    for (const event of events) {
+      if (!this.concerns(event)) continue
+      latest.delete(event.entity) // re-inserted, so that the batch is in position order
+      latest.set(event.entity, event)
+      if (this.#failing.has(event.key)) (failing ??= new Set()).add(event.key)
+    }
+    const changes = [...latest.values()]
+    await this.#applyAll(
+      failing ? await this.#withWholeKeys(changes, failing, last.position) : changes,
+      last.position,
+      epoch,
+    )
+    return last.position
+  }
+
+  async retryDue(epoch: number, position: number): Promise<boolean> {
+    const now = performance.now()
+    const due = [...this.#failing].filter(([, { dueAt }]) => dueAt !== undefined && dueAt <= now).map(([key]) => key)
+    if (due.length === 0) return false
+    const changes = await latestOfKeys(this.#context.db, due, position, this.#patterns)
+    await this.#applyAll(changes, position, epoch)
+    for (const key of due) if (!changes.some((change) => change.key === key)) this.#failing.delete(key)
+    return true
+  }
+
+  /** A key that failed may have missed more than this batch's entities: all of its are brought up to date together. */
+  async #withWholeKeys(changes: LoggedEvent[], failing: Set<string>, upTo: number) {
+    const whole = await latestOfKeys(this.#context.db, [...failing], upTo, this.#patterns)
+    return [...changes.filter((change) => !failing.has(change.key)), ...whole].sort((a, b) => a.position - b.position)
+  }
+
+  async #applyAll(changes: LoggedEvent[], position: number, epoch: number): Promise<void> {
+    const { db, applied } = this.#context
+    const { name } = this.#projection
+    const commitWith = (work: (tx: Sql) => Promise<Failed[]>) =>
+      db.begin(async (tx) => {
+        const failed = await work(tx)
+        failpoint('after-apply')
+        await this.#settleFailures(tx, changes, failed)
+        const now = await advance(tx, name, epoch, position)
+        return { failed, now }
+      })
+    let outcome: { failed: Failed[]; now: Date }
+    try {
+      outcome = await commitWith(async (tx) => {
+        await this.#attempt(tx, changes, this.#context.timeoutMs)
+        return []
+      })
+    } catch (error) {
+      if (await nobodysFault(db, error)) throw error
+      const failed = await this.#split(changes, error)
+      outcome = await commitWith(async () => failed)
+    }
+    failpoint('consumer-committed')
+    this.#remember(changes, outcome.failed)
+    applied?.(name, changes, outcome.now)
+  }
+
+  async #attempt(tx: Sql, changes: LoggedEvent[], timeoutMs: number) {
+    const { name } = this.#projection
+    await within(timeoutMs, `${name} with ${changes.length} changes`, async () => {
+      await this.#context.faults.strike(name, new Set(changes.map((change) => change.key)))
+      await this.#projection.apply(changes, tx)
+    })
+  }
+
+  /** Finds the keys that fail: each part in a transaction of its own, several at a time, order kept within a key. */
+  async #split(changes: LoggedEvent[], error: unknown): Promise<Failed[]> {
+    const byKey = Map.groupBy(changes, (change) => change.key)
+    const keys = [...byKey.keys()]
+    if (keys.length === 1) {
+      const event = changes.at(-1) as LoggedEvent
+      const before = this.#failing.get(event.key)
+      return [{ event, attempts: before?.position === event.position ? before.attempts : 0, error }] // a newer version has all its attempts
+    }
+    const size = Math.ceil(keys.length / PARTS)
+    const parts = Array.from({ length: Math.ceil(keys.length / size) }, (_, n) =>
+      keys.slice(n * size, (n + 1) * size).flatMap((key) => byKey.get(key) ?? []),
+    )
+    const found = await Promise.all(
+      parts.map(async (part) => {
+        try {
+          await this.#context.db.begin((tx) => this.#attempt(tx, part, Math.max(this.#context.timeoutMs / PARTS, 100)))
+          return []
+        } catch (failure) {
+          if (await nobodysFault(this.#context.db, failure)) throw failure
+          return this.#split(part, failure)
+        }
+      }),
+    )
+    return found.flat()
+  }
+
+  /** A projection's failure is the key's newest; what was known of its keys before is healed or superseded. */
+  async #settleFailures(tx: Sql, changes: LoggedEvent[], failed: Failed[]) {
+    const before = new Set(changes.map((change) => change.key).filter((key) => this.#failing.has(key)))
+    const standing = failed.map(({ event }) => ({ key: event.key, position: event.position }))
+    if (before.size > 0) {
+      await tx`
+        delete from lockstep.failures f
+        where  f.consumer = ${this.#projection.name} and f.key = any(${[...before]}::text[])
+          and  not exists (
+                 select from unnest(${standing.map((row) => row.key)}::text[], ${standing.map((row) => row.position)}::bigint[]) as s (key, position)
+                 where  s.key = f.key and s.position = f.position)`
+    }
+    if (failed.length > 0) await recordFailures(tx, this.#projection.name, failed, this.#context.policy)
+  }
+
+  #remember(changes: LoggedEvent[], failed: Failed[]) {
+    if (this.#failing.size > 0) for (const change of changes) this.#failing.delete(change.key)
+    if (failed.length > 0) this.#context.refreshSoon()
+  }
+}
+
+/** Is it the database or our standing that failed, rather than the handler? Then nothing is recorded and the whole step comes again. */
+export async function nobodysFault(db: Database, error: unknown): Promise<boolean> {
+  if (error instanceof Fenced) return true
+  if (!isInfrastructure(error)) return false
+  // A handler's own broken connection to somewhere else looks the same: ask our database.
+  const fromPostgres =
+    (error as { severity?: string }).severity !== undefined || (error as { code?: string }).code === undefined
+  return (
+    fromPostgres ||
+    (await db`select 1`.then(
+      () => false,
+      () => true,
+    ))
+  )
+}

@@ -1,0 +1,154 @@
+/**
+ * A reaction's step: every event once, in order per key. What a handler writes through its `tx` commits together with the checkpoint. An event
+ * that fails becomes a failure and the later events of its key wait behind it; other keys go on.
+ */
+import { advance } from './checkpoint.ts'
+import type { Reaction } from './consumer.ts'
+import { revocable, type Sql } from './database.ts'
+import { within } from './deadline.ts'
+import { type LoggedEvent, matches } from './event.ts'
+import { failpoint } from './failpoint.ts'
+import { type Failed, failingKeys, recordFailures, recordWaiting } from './failures.ts'
+import { readAt } from './log.ts'
+import { nobodysFault } from './projector.ts'
+import type { Step, StepContext } from './runner.ts'
+
+/** A batch commits after so long at the latest, so that a crash repeats little of what was done outside. */
+const COMMIT_EVERY_MS = 50
+
+interface Row {
+  id: number
+  position: number
+  attempts: number
+  dueAt: number | undefined
+}
+
+export class Reactor implements Step {
+  readonly #reaction: Reaction
+  readonly #context: StepContext
+  /** Per failing key its events in order: the first is the one that fails, the others wait. */
+  #failing = new Map<string, Row[]>()
+
+  constructor(reaction: Reaction, context: StepContext) {
+    this.#reaction = reaction
+    this.#context = context
+  }
+
+  async refresh(): Promise<void> {
+    const rows = await failingKeys(this.#context.db, this.#reaction.name)
+    this.#failing = Map.groupBy(
+      rows
+        .filter((row) => row.state !== 'dead')
+        .map((row) => ({ ...row, dueAt: row.dueInMs === null ? undefined : performance.now() + row.dueInMs })),
+      (row) => row.key,
+    )
+  }
+
+  nextDue(): number | undefined {
+    let next: number | undefined
+    for (const rows of this.#failing.values()) {
+      const dueAt = rows[0]?.dueAt ?? performance.now() // a waiting one whose predecessor is gone is due at once
+      if (next === undefined || dueAt < next) next = dueAt
+    }
+    return next
+  }
+
+  concerns(event: LoggedEvent): boolean {
+    return this.#reaction.on.some((pattern) => matches(pattern, event.type))
+  }
+
+  async apply(events: LoggedEvent[], epoch: number): Promise<number> {
+    const { db, applied } = this.#context
+    const started = performance.now()
+    const outcome = await db.begin(async (tx) => {
+      const failed: Failed[] = []
+      const waiting: LoggedEvent[] = []
+      const handled: LoggedEvent[] = []
+      const blocked = new Set<string>()
+      let position = 0
+      for (const event of events) {
+        position = event.position
+        if (!this.concerns(event)) continue
+        if (blocked.has(event.key) || this.#failing.has(event.key)) {
+          waiting.push(event)
+          continue
+        }
+        try {
+          await this.#attempt(tx, event, 1)
+          handled.push(event)
+        } catch (error) {
+          if (await nobodysFault(db, error)) throw error
+          failed.push({ event, attempts: 0, error })
+          blocked.add(event.key)
+        }
+        if (performance.now() - started > COMMIT_EVERY_MS) break
+      }
+      failpoint('after-apply')
+      if (failed.length > 0) await recordFailures(tx, this.#reaction.name, failed, this.#context.policy)
+      if (waiting.length > 0) await recordWaiting(tx, this.#reaction.name, waiting)
+      const now = await advance(tx, this.#reaction.name, epoch, position)
+      return { position, handled, troubled: failed.length + waiting.length > 0, now }
+    })
+    failpoint('consumer-committed')
+    if (outcome.troubled) await this.refresh()
+    applied?.(this.#reaction.name, outcome.handled, outcome.now)
+    return outcome.position
+  }
+
+  async retryDue(epoch: number, position: number): Promise<boolean> {
+    const now = performance.now()
+    const due = [...this.#failing.values()].filter((rows) => (rows[0]?.dueAt ?? now) <= now)
+    if (due.length === 0) return false
+    for (const rows of due) await this.#drain(rows, epoch, position)
+    await this.refresh()
+    return true
+  }
+
+  /** Works off a key's events in order, until one fails and isn't given up. */
+  async #drain(rows: Row[], epoch: number, position: number) {
+    const { db, policy, applied } = this.#context
+    const events = await readAt(
+      db,
+      rows.map((row) => row.position),
+    )
+    for (const row of rows) {
+      const event = events.find((each) => each.position === row.position)
+      const outcome = await db.begin(async (tx) => {
+        let failed: Failed | undefined
+        if (event) {
+          try {
+            await this.#attempt(tx, event, row.attempts + 1)
+          } catch (error) {
+            if (await nobodysFault(db, error)) throw error
+            failed = { event, attempts: row.attempts, error }
+          }
+        }
+        if (failed) await recordFailures(tx, this.#reaction.name, [failed], policy)
+        else await tx`delete from lockstep.failures where id = ${row.id}`
+        const at = await advance(tx, this.#reaction.name, epoch, position)
+        return { failed, at }
+      })
+      if (outcome.failed) return
+      if (event) applied?.(this.#reaction.name, [event], outcome.at)
+    }
+  }
+
+  /** One event in a savepoint of its own, so that a failed handler leaves nothing behind. */
+  async #attempt(tx: Sql, event: LoggedEvent, attempt: number) {
+    const { name } = this.#reaction
+    const opened = tx`savepoint event`
+    const handle = revocable(tx)
+    try {
+      await within(this.#context.timeoutMs, `${name} with ${event.type} of ${event.key}`, async (signal) => {
+        await this.#context.faults.strike(name, [event.key])
+        await this.#reaction.handle(event, { tx: handle.tx, idempotencyKey: event.id, attempt, signal })
+      })
+      handle.revoke()
+      await Promise.all([opened, tx`release savepoint event`])
+    } catch (error) {
+      handle.revoke()
+      await Promise.all([opened, tx`rollback to savepoint event`])
+      throw error
+    }
+  }
+}

@@ -1,0 +1,198 @@
+/** Runs one consumer while this process owns it: reads on from its checkpoint, steps, retries what is due. */
+import { advance, Fenced } from './checkpoint.ts'
+import type { Consumer } from './consumer.ts'
+import type { Database } from './database.ts'
+import { pause } from './deadline.ts'
+import type { LoggedEvent } from './event.ts'
+import { recordFailures } from './failures.ts'
+import type { Faults } from './faults.ts'
+import { headPosition, LogBroken } from './log.ts'
+import type { Claim } from './membership.ts'
+import { Projector } from './projector.ts'
+import { Reactor } from './reactor.ts'
+import type { Tail } from './tail.ts'
+import { GiveUp, type RetryPolicy } from './verdict.ts'
+
+/** Events looked at in one transaction, unless the consumer says otherwise. */
+const USUAL_BATCH = { projection: 2_000, reaction: 200 }
+/** A consumer whose owner died on it so often without getting further gives up the next event. */
+const CRASHES_TO_GIVE_UP = 5
+/** Failures changed by others (a manual retry in another process) are seen after so long. */
+const REFRESH_MS = 1_000
+/** A checkpoint that moved only past events of no concern is written this often. */
+const IDLE_CHECKPOINT_MS = 250
+
+/** Called after a commit, with the database's clock. */
+export type Applied = (consumer: string, events: LoggedEvent[], at: Date) => void
+
+export interface StepContext {
+  db: Database
+  policy: RetryPolicy
+  timeoutMs: number
+  faults: Faults
+  applied?: Applied | undefined
+  refreshSoon(): void
+}
+
+/** What differs between projections and reactions. */
+export interface Step {
+  /** Loads what is known of failures. */
+  refresh(): Promise<void>
+  /** When the next retry is due, on the monotonic clock. */
+  nextDue(): number | undefined
+  concerns(event: LoggedEvent): boolean
+  /** Handles events and moves the checkpoint, in one transaction; answers how far it came. */
+  apply(events: LoggedEvent[], epoch: number): Promise<number>
+  /** Retries what is due; false when nothing was. */
+  retryDue(epoch: number, position: number): Promise<boolean>
+}
+
+export interface RunnerOptions {
+  db: Database
+  tail: Tail
+  policy: RetryPolicy
+  timeoutMs: number
+  faults: Faults
+  applied?: Applied | undefined
+  /** Told of trouble that is retried by itself: the database away, the consumer taken over. */
+  warn(message: string, error: unknown): void
+}
+
+export class Runner {
+  readonly consumer: Consumer
+  readonly #options: RunnerOptions
+  readonly #step: Step
+  #claim: Claim | undefined
+  #position = 0
+  #limit = 0
+  #refreshAt = 0
+  #unwritten = false
+  #writtenAt = 0
+  #compared = false
+
+  constructor(consumer: Consumer, options: RunnerOptions) {
+    this.consumer = consumer
+    this.#options = options
+    const context: StepContext = {
+      db: options.db,
+      policy: { ...options.policy, ...consumer.retry },
+      timeoutMs: consumer.timeoutMs ?? options.timeoutMs,
+      faults: options.faults,
+      applied: options.applied,
+      refreshSoon: () => this.refreshSoon(),
+    }
+    this.#step = consumer.kind === 'projection' ? new Projector(consumer, context) : new Reactor(consumer, context)
+  }
+
+  get owned(): boolean {
+    return this.#claim !== undefined
+  }
+
+  get position(): number {
+    return this.#position
+  }
+
+  /** Begins as the owner of an epoch. After a crash it starts with small steps, so that the batch that killed its predecessor shows itself. */
+  own(claim: Claim): void {
+    const most = this.consumer.batch ?? USUAL_BATCH[this.consumer.kind]
+    this.#limit = Math.max(1, most >> (claim.crashes * 3))
+    this.#position = claim.position
+    this.#refreshAt = 0
+    this.#unwritten = false
+    this.#compared = false
+    this.#claim = claim
+  }
+
+  /** Milliseconds until a retry is due; Infinity when none is. */
+  get dueInMs(): number {
+    return (this.#step.nextDue() ?? Number.POSITIVE_INFINITY) - performance.now()
+  }
+
+  /** Looks at the failures again before the next step: somebody asked for a retry. */
+  refreshSoon(): void {
+    this.#refreshAt = 0
+  }
+
+  /** One step; true when it did something. Throws Fenced when the consumer is not ours any more. */
+  async runOnce(): Promise<boolean> {
+    const claim = this.#claim
+    if (!claim) return false
+    const now = performance.now()
+    if (!this.#compared) await this.#compareWithLog()
+    if (now >= this.#refreshAt) {
+      await this.#step.refresh()
+      this.#refreshAt = now + REFRESH_MS
+    }
+    const retried =
+      (this.#step.nextDue() ?? Number.POSITIVE_INFINITY) <= now &&
+      (await this.#step.retryDue(claim.epoch, this.#position))
+    const events = await this.#options.tail.read(this.#position, this.#limit)
+    if (events.length === 0) {
+      if (this.#unwritten && now - this.#writtenAt >= IDLE_CHECKPOINT_MS) await this.#write(claim)
+      return retried
+    }
+    if (!events.some((event) => this.#step.concerns(event))) {
+      this.#position = (events.at(-1) as LoggedEvent).position
+      this.#unwritten = true
+      if (now - this.#writtenAt >= IDLE_CHECKPOINT_MS) await this.#write(claim)
+    } else if (claim.crashes >= CRASHES_TO_GIVE_UP) {
+      await this.#giveUpNext(claim, events)
+    } else {
+      this.#position = await this.#step.apply(events, claim.epoch)
+      this.#unwritten = false
+      this.#writtenAt = now
+    }
+    this.#limit = Math.min(this.#limit * 2, this.consumer.batch ?? USUAL_BATCH[this.consumer.kind])
+    return true
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      if (!this.#claim) {
+        await pause(50, signal)
+        continue
+      }
+      try {
+        if (await this.runOnce()) continue
+        const idle = this.#unwritten ? IDLE_CHECKPOINT_MS : REFRESH_MS
+        await this.#options.tail.beyond(this.#position, Math.max(1, Math.min(this.dueInMs, idle)), signal)
+      } catch (error) {
+        if (error instanceof LogBroken) throw error
+        if (error instanceof Fenced) this.#claim = undefined
+        else await pause(250, signal)
+        if (!signal.aborted) this.#options.warn(`${this.consumer.name} starts its step over`, error)
+      }
+    }
+    if (this.#claim && this.#unwritten) await this.#write(this.#claim).catch(() => {})
+    this.#claim = undefined
+  }
+
+  async #write(claim: Claim) {
+    await advance(this.#options.db, this.consumer.name, claim.epoch, this.#position)
+    this.#unwritten = false
+    this.#writtenAt = performance.now()
+  }
+
+  /** A log shorter than what was read from it has lost commits (a failover to a standby that lagged): going on would reuse positions. */
+  async #compareWithLog() {
+    const end = await headPosition(this.#options.db)
+    if (this.#position > end) {
+      throw new LogBroken(
+        `log went back: ${this.consumer.name} has seen position ${this.#position}, the log ends at ${end}`,
+      )
+    }
+    this.#compared = true
+  }
+
+  async #giveUpNext(claim: Claim, events: LoggedEvent[]) {
+    const event = events.find((each) => this.#step.concerns(each)) as LoggedEvent
+    const error = new GiveUp(`${this.consumer.name} ended its process ${claim.crashes} times at this event`)
+    await this.#options.db.begin(async (tx) => {
+      await recordFailures(tx, this.consumer.name, [{ event, attempts: claim.crashes, error }], this.#options.policy)
+      await advance(tx, this.consumer.name, claim.epoch, event.position)
+    })
+    this.#position = event.position
+    claim.crashes = 0
+    this.refreshSoon()
+  }
+}
