@@ -112,18 +112,11 @@ async function* tableDrafts(table: Table, columns: Map<string, string>, currency
     }
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error
-    // The product under way may go on in what can't be read: taking half of it would take its other variants away.
-    for (const draft of reader.end()) yield [{ ...unfinished(draft) }]
+    yield reader.abandon('the file can’t be read from within or right after this product')
     throw error
   }
   yield reader.end()
 }
-
-const unfinished = ({ line }: Draft): Draft => ({
-  line,
-  stock: [],
-  problems: [{ line, kind: 'refused', reason: 'the file can’t be read from within or right after this product' }],
-})
 
 async function* ownShapeDrafts(table: Table, meter: ProgressMeter) {
   const reader = new OwnShapeReader()

@@ -1,6 +1,7 @@
 /** Products in our own shape: the body of `POST /products`, amounts in minor units; a variant may carry its `stock` besides. */
 import { normalProduct, productInput } from '../../services/catalog/product.ts'
 import { FirstSeen } from './first-seen.ts'
+import type { JsonRecord } from './json.ts'
 import { asIdentifier, slug } from './names.ts'
 import type { Draft, StockLine } from './products.ts'
 import type { Problem } from './report.ts'
@@ -10,7 +11,7 @@ export class OwnShapeReader {
   readonly #skus = new FirstSeen()
   readonly #ids = new FirstSeen()
 
-  read(record: { line: number; value: unknown } | { line: number; refused: string }): Draft {
+  read(record: JsonRecord): Draft {
     const { line } = record
     const problems: Problem[] = []
     const refuse = (reason: string, column?: string, what?: string): Draft => {

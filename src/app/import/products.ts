@@ -62,6 +62,14 @@ export class ProductReader {
     return drafts
   }
 
+  /** The product under way when the file broke off: half of it would take its other variants away. */
+  abandon(reason: string): Draft[] {
+    const [first] = this.#rows
+    if (!this.#grouping || !first) return this.end()
+    this.#rows = []
+    return [refusedRow(first, reason)]
+  }
+
   /** The product under way, complete. */
   end(): Draft[] {
     const rows = this.#rows
@@ -320,7 +328,7 @@ class Drafting {
   #refuseIssue(path: readonly PropertyKey[], message: string): void {
     const [top, at, inner] = path.map(String)
     const row = top === 'variants' && at !== undefined ? (this.#rows[Number(at)] ?? this.#first) : this.#first
-    const name = (top === 'variants' ? inner : top) ?? ''
+    const name = (top === 'variants' ? inner : undefined) ?? top ?? ''
     this.#say('refused', row, { vendorId: 'vendor', media: 'image', options: 'option1' }[name] ?? name, message)
   }
 

@@ -1,6 +1,6 @@
 /** The rows of a file, of any format, seen through its columns: what `products.ts` and `orders.ts` read from. */
-import { csvRecords, delimiterOf, Unreadable } from './csv.ts'
-import { arrayElements, jsonLines } from './json.ts'
+import { type CsvRecord, csvRecords, delimiterOf, Unreadable } from './csv.ts'
+import { arrayElements, type JsonRecord, jsonLines } from './json.ts'
 import { type Format, ImportRefused, type TextFile, textOf } from './text-file.ts'
 
 /** One row through the map. */
@@ -26,7 +26,7 @@ export interface Table {
   /** Rows in pieces, through these columns (field → name). Throws `Unreadable` after the rows before it. */
   rows(columns: Map<string, string>): AsyncGenerator<Row[]>
   /** Elements as they are; JSON only. */
-  values?(): AsyncGenerator<({ line: number; value: unknown } | { line: number; refused: string })[]>
+  values?(): AsyncGenerator<JsonRecord[]>
 }
 
 /** Opens a table; nothing but its head is read before `rows`. */
@@ -35,35 +35,50 @@ export async function openTable(file: TextFile, format: Format, read: (bytes: nu
 }
 
 async function openCsv(file: TextFile, read: (bytes: number) => void): Promise<Table> {
-  const records = csvRecords(textOf(file, read), delimiterOf(file.head))
-  let first: Awaited<ReturnType<typeof records.next>>
-  try {
-    do first = await records.next()
-    while (!first.done && first.value.length === 0)
-  } catch (error) {
-    if (error instanceof Unreadable) throw new ImportRefused(`line ${error.line}: ${error.message}`)
-    throw error
-  }
-  const [header, ...rest] = first.done ? [] : first.value
-  if (!header) throw new ImportRefused(`${file.path} has no header line`)
-  const found = header.cells.map((name) => name.trim())
+  const delimiter = delimiterOf(file.head)
+  const found = await headerOf(
+    csvRecords(
+      textOf(file, () => {}),
+      delimiter,
+    ),
+  )
   return {
     found,
     async *rows(columns) {
       const places = new Map([...columns].map(([field, name]) => [field, found.indexOf(name)]))
-      const row = (record: { line: number; cells: string[] }) =>
-        new CsvRow(record.line, record.cells, places, found, file)
-      // One behind, for the last record of a file that was cut off looks like any other.
-      let held = rest.map(row)
-      for await (const piece of records) {
-        if (piece.length === 0) continue
+      // One piece behind, for the last record of a file that was cut off looks like any other.
+      let held: CsvRow[] = []
+      let isHeader = true
+      try {
+        for await (const piece of csvRecords(textOf(file, read), delimiter)) {
+          if (piece.length === 0) continue
+          yield held
+          held = piece.map(({ line, cells }) => new CsvRow(line, cells, places, found, file))
+          if (isHeader) held.shift()
+          isHeader = false
+        }
+      } catch (error) {
         yield held
-        held = piece.map(row)
+        throw error
       }
       const last = held.at(-1)
       if (last?.odd && !file.endsInNewline) last.refused = 'the file ends in the middle of this row'
       yield held
     },
+  }
+}
+
+async function headerOf(records: AsyncGenerator<CsvRecord[]>): Promise<string[]> {
+  for await (const [header] of readable(records)) if (header) return header.cells.map((name) => name.trim())
+  throw new ImportRefused('there is no header line in this file')
+}
+
+/** The head of a file: when not even that can be read, nothing was taken. */
+async function* readable<Piece>(pieces: AsyncGenerator<Piece>): AsyncGenerator<Piece> {
+  try {
+    yield* pieces
+  } catch (error) {
+    throw error instanceof Unreadable ? new ImportRefused(`line ${error.line}: ${error.message}`) : error
   }
 }
 
@@ -133,14 +148,9 @@ async function openJson(file: TextFile, format: Format, read: (bytes: number) =>
   }
 }
 
-async function firstFields(records: AsyncGenerator<({ value: unknown } | { refused: string })[]>): Promise<string[]> {
-  try {
-    for await (const piece of records) {
-      for (const record of piece) if ('value' in record && isObject(record.value)) return Object.keys(record.value)
-    }
-  } catch (error) {
-    if (error instanceof Unreadable) throw new ImportRefused(`line ${error.line}: ${error.message}`)
-    throw error
+async function firstFields(records: AsyncGenerator<JsonRecord[]>): Promise<string[]> {
+  for await (const piece of readable(records)) {
+    for (const record of piece) if ('value' in record && isObject(record.value)) return Object.keys(record.value)
   }
   throw new ImportRefused('there is no object in this file')
 }
@@ -151,11 +161,7 @@ class JsonRow implements Row {
   readonly #value: unknown
   readonly #columns: Map<string, string>
 
-  constructor(
-    record: { line: number } & ({ value: unknown } | { refused: string }),
-    columns: Map<string, string>,
-    file: TextFile,
-  ) {
+  constructor(record: JsonRecord, columns: Map<string, string>, file: TextFile) {
     this.line = record.line
     this.#columns = columns
     this.#value = 'value' in record ? record.value : undefined
