@@ -1,0 +1,73 @@
+import { describe, expect, test } from 'vitest'
+import { assumedAvailability, availabilityOf, type ProductInventory } from './availability.ts'
+import { AvailabilityCache, cacheKey } from './availability-cache.ts'
+
+const inventory = (available: number, more: Partial<ProductInventory> = {}): ProductInventory => ({
+  totalQuantityAvailable: available,
+  totalQuantityReserved: 0,
+  isLowStock: false,
+  isOutOfStock: available === 0,
+  warehouseInventory: [],
+  ...more,
+})
+
+test.each([
+  [0, 1, false, 'OUT_OF_STOCK', 'Out of Stock'],
+  [-2, 1, false, 'OUT_OF_STOCK', 'Out of Stock'],
+  [1, 1, true, 'LOW_STOCK', 'Only 1 left in stock - order soon'],
+  [10, 10, true, 'LOW_STOCK', 'Only 10 left in stock - order soon'],
+  [10, 11, true, 'LIMITED_AVAILABILITY', 'Only 10 available'],
+  [50, 51, true, 'LIMITED_AVAILABILITY', 'Only 50 available'],
+  [11, 11, true, 'IN_STOCK', 'In Stock'],
+])('%d there and %d asked: available %s, %s, "%s"', (available, asked, isAvailable, displayStatus, message) => {
+  expect(availabilityOf(inventory(available), asked, 10)).toEqual({
+    isAvailable,
+    displayStatus,
+    message,
+    leadTimeEstimate: null,
+  })
+})
+
+test('what is out of stock names the day it is expected back, what is in stock its lead time', () => {
+  const restock = inventory(0, { restockExpected: '2023-05-20T23:30:00Z' })
+  expect(availabilityOf(restock, 1, 10).leadTimeEstimate).toBe('Expected back in stock May 20, 2023')
+  expect(availabilityOf(inventory(85, { leadTime: '1-2 days' }), 1, 10).leadTimeEstimate).toBe('1-2 days')
+  expect(availabilityOf(inventory(5, { leadTime: '1-2 days' }), 1, 10).leadTimeEstimate).toBeNull()
+})
+
+describe('the cache', () => {
+  test('keys are as document C writes them', () => {
+    expect(cacheKey('prod_1', 2)).toBe('product_availability_prod_1_2')
+  })
+
+  test('a drop takes all quantities of that product and no other', () => {
+    const cache = new AvailabilityCache()
+    for (const [product, quantity] of [
+      ['a', 1],
+      ['a', 2],
+      ['b', 1],
+    ] as const)
+      cache.begin(product, quantity)(assumedAvailability, 60)
+    cache.drop('a')
+    expect([cache.get('a', 1), cache.get('a', 2)]).toEqual([undefined, undefined])
+    expect(cache.get('b', 1)).toBe(assumedAvailability)
+  })
+
+  test('a slow reader does not put back what was dropped while it read', () => {
+    const cache = new AvailabilityCache()
+    const keep = cache.begin('a', 1)
+    cache.drop('a')
+    keep(assumedAvailability, 60)
+    expect(cache.get('a', 1)).toBeUndefined()
+    cache.begin('a', 1)(assumedAvailability, 60)
+    expect(cache.get('a', 1)).toBe(assumedAvailability)
+  })
+
+  test('nor when so many drops came that its own was forgotten', () => {
+    const cache = new AvailabilityCache(3)
+    const keep = cache.begin('a', 1)
+    for (const product of ['a', 'b', 'c', 'd', 'e']) cache.drop(product)
+    keep(assumedAvailability, 60)
+    expect(cache.get('a', 1)).toBeUndefined()
+  })
+})
