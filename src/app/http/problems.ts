@@ -134,9 +134,9 @@ const framework: Record<string, (error: Error, request: FastifyRequest) => Refus
   FST_ERR_CTP_BODY_TOO_LARGE: () => ({ code: 'too-large' }),
   FST_ERR_CTP_INVALID_MEDIA_TYPE: () => ({ code: 'unsupported-media-type' }),
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: () => one('header', 'Content-Length', 'does not match the body'),
+  FST_ERR_MAX_PARAM_LENGTH: () => one('path', '', 'has a part that is too long'),
   FST_ERR_BAD_URL: () => one('path', '', 'is not a valid percent-encoded path'),
   FST_ERR_HANDLER_TIMEOUT: (_, request) => (safe(request) ? later('timeout', 1) : later('outcome-unknown', 1)),
-  ECONNRESET: () => one('json', '', 'ended before it was complete'),
 }
 
 const one = (part: RequestPart, field: string, message: string): Refusal => ({

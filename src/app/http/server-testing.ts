@@ -20,7 +20,12 @@ export interface TestServer {
 }
 
 export async function testServer(
-  options: { settings?: Partial<HttpSettings>; jwksUrl?: string; routes?: (app: App) => void } = {},
+  options: {
+    settings?: Partial<HttpSettings>
+    jwksUrl?: string
+    routes?: (app: App, auth: Auth) => void
+    shop?: boolean
+  } = {},
 ): Promise<TestServer> {
   const auth = openAuth({ secret: testSecret, jwksUrl: options.jwksUrl, jwksIssuer: 'https://issuer.example' })
   const metrics = new Registry()
@@ -35,8 +40,8 @@ export async function testServer(
     version: '0.0.0',
     services: [
       { name: 'operations', routes: operations },
-      { name: 'shop', routes: shopRoutes },
-      { name: 'more', routes: options.routes },
+      ...(options.shop === false ? [] : [{ name: 'shop', routes: shopRoutes }]),
+      { name: 'more', routes: (app: App) => options.routes?.(app, auth) },
     ],
   })
   return {
