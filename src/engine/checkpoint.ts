@@ -16,3 +16,9 @@ export async function advance(tx: Sql, consumer: string, epoch: number, position
   if (!row) throw new Fenced(`${consumer} has another owner, or was set to another position`)
   return row.now
 }
+
+/** Throws Fenced unless the epoch still stands: an owner with nothing to write learns here that it was paused or set back. */
+export async function confirm(sql: Sql, consumer: string, epoch: number): Promise<void> {
+  const [row] = await sql`select from lockstep.consumers where name = ${consumer} and epoch = ${epoch}`
+  if (!row) throw new Fenced(`${consumer} has another owner, or was set to another position`)
+}

@@ -1,5 +1,5 @@
 /** Runs one consumer while this process owns it: reads on from its checkpoint, steps, retries what is due. */
-import { advance, Fenced } from './checkpoint.ts'
+import { advance, confirm, Fenced } from './checkpoint.ts'
 import type { Consumer } from './consumer.ts'
 import type { Database } from './database.ts'
 import { pause } from './deadline.ts'
@@ -120,6 +120,7 @@ export class Runner {
     const now = performance.now()
     if (!this.#compared) await this.#compareWithLog()
     if (now >= this.#refreshAt) {
+      await confirm(this.#options.db, this.consumer.name, claim.epoch)
       await this.#step.refresh()
       this.#refreshAt = now + REFRESH_MS
     }

@@ -138,7 +138,7 @@ export async function waitForSync(sql: Sql, key: string, options: WaitOptions): 
     const settled = awaited.every((each) => each.status === 'done') || awaited.some((each) => each.status === 'failed')
     const left = until - performance.now()
     if (settled || left <= 0 || options.signal.aborted) return status
-    const turn = AbortSignal.any([options.signal, AbortSignal.timeout(Math.max(1, Math.min(left, 25)))])
+    const turn = AbortSignal.any([options.signal, AbortSignal.timeout(Math.ceil(Math.min(left, 25)))])
     await Promise.race([options.moved?.(turn), pause(Math.min(left, 25), turn)].filter((each) => each !== undefined))
   }
 }
