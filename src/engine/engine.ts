@@ -1,4 +1,5 @@
 /** Puts the engine together: the database, the tail, membership, a runner for each consumer. Nothing starts before `run`. */
+import { availableParallelism } from 'node:os'
 import type { Logger } from 'pino'
 import type { Consumer } from './consumer.ts'
 import { type Database, openDatabase } from './database.ts'
@@ -7,6 +8,7 @@ import type { Source } from './decider.ts'
 import type { LoggedEvent } from './event.ts'
 import { createExecutor, type Executor } from './executor.ts'
 import { Faults } from './faults.ts'
+import { Gate } from './gate.ts'
 import { ensurePartitions, headPosition } from './log.ts'
 import { Membership, processName } from './membership.ts'
 import { migrate } from './migrate.ts'
@@ -40,6 +42,7 @@ export class Engine implements EngineForServices {
   readonly runners: Runner[] = []
   readonly #options: EngineOptions
   readonly #membership: Membership
+  readonly #gate = new Gate(availableParallelism())
   readonly #executors: { close(): Promise<void> }[] = []
 
   constructor(options: EngineOptions) {
@@ -163,6 +166,7 @@ export class Engine implements EngineForServices {
     return new Runner(consumer, {
       db: this.consumerDb,
       tail: this.tail,
+      gate: this.#gate,
       policy: { attempts: 3, firstMs: 200, maxMs: 30_000, ...this.#options.retry },
       timeoutMs: this.#options.handlerTimeoutMs ?? 10_000,
       faults: this.faults,

@@ -76,6 +76,8 @@ interface Job<Command> {
   since: number
   tries: number
   commitSent: boolean
+  /** Of a command without a key: what it will be answered, and the batch whose record tells whether that came true. */
+  pending?: { executed: Executed; batch: string } | undefined
   resolve(executed: Executed): void
   reject(error: unknown): void
 }
@@ -106,7 +108,7 @@ export function createExecutor<State, Command, F extends Fact>(
           command,
           options: commandOptions,
           scope: `${source.name}/${actor}`,
-          key: key ?? `${madeBy}${++made}`,
+          key: key ?? '',
           fingerprint:
             key === undefined ? null : hash('sha1', commandOptions.fingerprint ?? JSON.stringify(command), 'base64url'),
           touches: source.decider.touches(command),
@@ -203,11 +205,26 @@ class Lane<State, Command, F extends Fact> {
     }
   }
 
-  /** The connection broke: the same commands under the same keys tell what happened, on a new connection. */
+  /** The connection broke: on a new one the commands' keys, or the batch's record, tell what happened. */
   async #again(batch: Job<Command>[]) {
     const tries = Math.max(...batch.map((job) => job.tries++))
     await new Promise((resolve) => setTimeout(resolve, Math.min(1_000, 50 * 2 ** tries)))
-    this.#queue.unshift(...batch)
+    const pending = batch.find((job) => job.pending)?.pending?.batch
+    const committed = pending === undefined ? false : await this.#wasCommitted(pending).catch(() => undefined)
+    for (const job of batch) {
+      if (job.pending && committed === true) job.resolve(job.pending.executed)
+      else {
+        if (committed === false) job.pending = undefined
+        this.#queue.push(job)
+      }
+    }
+  }
+
+  /** Did the batch's transaction commit? Writing its record either finds it (after waiting for a commit under way) or keeps it from ever committing. */
+  async #wasCommitted(batch: string): Promise<boolean> {
+    const { count } = await this.#db`
+      insert into lockstep.commands (scope, key, answer) values ('batch', ${batch}, '{}') on conflict (scope, key) do nothing`
+    return count === 0
   }
 
   async #headHeld(batch: Job<Command>[]) {
@@ -259,7 +276,7 @@ class Lane<State, Command, F extends Fact> {
     failpoint('before-begin')
     const session = (this.#session ??= await this.#db.reserve())
     const ids = [...new Set(batch.flatMap((job) => job.touches))].sort()
-    const keyed = batch.filter((job) => job.fingerprint !== null || job.tries > 0)
+    const keyed = batch.filter((job) => job.fingerprint !== null)
 
     const [, , known, loaded, [clock]] = await Promise.all([
       session`begin`,
@@ -271,13 +288,13 @@ class Lane<State, Command, F extends Fact> {
     failpoint('rows-locked')
 
     const blocked = new Set(loaded.blocked)
-    const answered = new Map(known.map((row) => [`${row.scope} ${row.key}`, row]))
-    const first = new Map<string, { job: Job<Command>; executed: Executed }>()
+    const answered = new Map<unknown, (typeof known)[number]>(known.map((row) => [`${row.scope} ${row.key}`, row]))
+    const first = new Map<unknown, { job: Job<Command>; executed: Executed }>()
     const folded: Folded<State, F> = { states: loaded.states, touched: new Set(), facts: [], events: [] }
     const afterwards: (() => void)[] = []
 
     for (const job of batch) {
-      const id = `${job.scope} ${job.key}`
+      const id = job.fingerprint === null ? job : `${job.scope} ${job.key}`
       const before = answered.get(id)
       const same = first.get(id)
       if (before) afterwards.push(() => this.#repeat(job, before.fingerprint, JSON.parse(before.answer)))
@@ -341,14 +358,26 @@ class Lane<State, Command, F extends Fact> {
       join   lockstep.commands c on c.scope = asked.scope and c.key = asked.key`
   }
 
+  /** A row for every command with a key; one for the whole batch if there are commands without. */
   #remember(tx: Session, done: { job: Job<Command>; executed: Executed }[]) {
-    if (done.length === 0) return undefined
+    const records: { scope: string; key: string; fingerprint: string | null; answer: string }[] = []
+    let batch: string | undefined
+    for (const { job, executed } of done) {
+      const { scope, key, fingerprint } = job
+      if (fingerprint !== null) records.push({ scope, key, fingerprint, answer: JSON.stringify(executed) })
+      else {
+        batch ??= `${madeBy}${++made}`
+        job.pending = { executed, batch }
+      }
+    }
+    if (batch !== undefined) records.push({ scope: 'batch', key: batch, fingerprint: null, answer: '{}' })
+    if (records.length === 0) return undefined
     return tx`
       insert into lockstep.commands (scope, key, fingerprint, answer)
       select scope, key, fingerprint, answer::json
-      from   unnest(${done.map(({ job }) => job.scope)}::text[], ${done.map(({ job }) => job.key)}::text[],
-                    ${done.map(({ job }) => job.fingerprint)}::text[],
-                    string_to_array(${done.map(({ executed }) => JSON.stringify(executed)).join('\x1e')}, ${'\x1e'}))
+      from   unnest(${records.map((row) => row.scope)}::text[], ${records.map((row) => row.key)}::text[],
+                    ${records.map((row) => row.fingerprint)}::text[],
+                    string_to_array(${records.map((row) => row.answer).join('\x1e')}, ${'\x1e'}))
              as c (scope, key, fingerprint, answer)`
   }
 }

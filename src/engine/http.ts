@@ -12,7 +12,10 @@ import { z } from 'zod'
 import { Rejected } from './decider.ts'
 import type { CommandOptions } from './executor.ts'
 
-/** The server, as `Service.routes(app)` gets it: schemas are Zod objects, and `request.params` and so on have their types. */
+/**
+ * The server, as `Service.routes(app)` gets it: schemas are Zod objects, and `request.params` and so on have their types. A response's
+ * schema is for the types and the API document: it is not checked again at run time, and nothing is stripped.
+ */
 export type App = FastifyInstance<
   RawServerDefault,
   RawRequestDefaultExpression<RawServerDefault>,

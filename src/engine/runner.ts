@@ -6,6 +6,7 @@ import { pause } from './deadline.ts'
 import type { LoggedEvent } from './event.ts'
 import { recordFailures } from './failures.ts'
 import type { Faults } from './faults.ts'
+import type { Gate } from './gate.ts'
 import { headPosition, LogBroken } from './log.ts'
 import type { Claim } from './membership.ts'
 import { Projector } from './projector.ts'
@@ -14,7 +15,7 @@ import type { Tail } from './tail.ts'
 import { GiveUp, type RetryPolicy } from './verdict.ts'
 
 /** Events looked at in one transaction, unless the consumer says otherwise. */
-const USUAL_BATCH = { projection: 2_000, reaction: 200 }
+const USUAL_BATCH = { projection: 8_000, reaction: 200 }
 /** A consumer whose owner died on it so often without getting further gives up the next event. */
 const CRASHES_TO_GIVE_UP = 5
 /** Failures changed by others (a manual retry in another process) are seen after so long. */
@@ -50,6 +51,7 @@ export interface Step {
 export interface RunnerOptions {
   db: Database
   tail: Tail
+  gate: Gate
   policy: RetryPolicy
   timeoutMs: number
   faults: Faults
@@ -127,11 +129,24 @@ export class Runner {
     const retried =
       (this.#step.nextDue() ?? Number.POSITIVE_INFINITY) <= now &&
       (await this.#step.retryDue(claim.epoch, this.#position))
-    const events = await this.#options.tail.read(this.#position, this.#limit)
-    if (events.length === 0) {
+    if (!(await this.#options.tail.has(this.#position))) {
       if (this.#unwritten && now - this.#writtenAt >= IDLE_CHECKPOINT_MS) await this.#write(claim)
       return retried
     }
+    const leave = await this.#options.gate.enter()
+    try {
+      await this.#advance(claim)
+    } finally {
+      leave()
+    }
+    return true
+  }
+
+  /** Reads what there is by now and handles it. */
+  async #advance(claim: Claim) {
+    const events = await this.#options.tail.read(this.#position, this.#limit)
+    if (events.length === 0) return
+    const now = performance.now()
     if (!events.some((event) => this.#step.concerns(event))) {
       this.#position = (events.at(-1) as LoggedEvent).position
       this.#unwritten = true
@@ -144,7 +159,6 @@ export class Runner {
       this.#writtenAt = now
     }
     this.#limit = Math.min(this.#limit * 2, this.consumer.batch ?? USUAL_BATCH[this.consumer.kind])
-    return true
   }
 
   async run(signal: AbortSignal): Promise<void> {

@@ -47,6 +47,11 @@ export class Tail {
     return read(this.#db, after, limit)
   }
 
+  /** Is there anything after a position? */
+  async has(after: number): Promise<boolean> {
+    return this.position === undefined ? (await this.read(after, 1)).length > 0 : this.position > after
+  }
+
   /** Resolves once there is something after the position, or after `ms`, or when the signal fires. */
   async beyond(after: number, ms: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted || (this.position ?? 0) > after) return
