@@ -33,9 +33,9 @@ export const catalogue: Record<string, CatalogueEntry> = {
   'no-such-route': entry(404, 'No such path', 'See /docs for what there is.'),
   'method-not-allowed': entry(405, 'Not with this method', 'Use one of the methods under `allow`.'),
   'already-exists': entry(409, 'It exists already', 'Use another id, or change what is there.'),
-  'product-exists': entry(409, 'The product exists already', 'Use another id, or change the product that is there.'),
   'sku-repeated': entry(422, 'A SKU is given twice', 'Give every variant a SKU of its own.'),
   'unknown-sku': entry(422, 'An SKU that is not known', '`lines` says which.'),
+  'inactive-sku': entry(409, 'No longer sold', '`lines` says which.'),
   'sku-conflict': entry(409, 'The SKU belongs to another product', 'Remove it there first.'),
   'sku-taken': entry(
     409,
