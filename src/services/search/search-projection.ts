@@ -9,6 +9,7 @@ import { lookupKey, plainWords } from './words.ts'
 
 // Between the elements of a list that travels as one text: unnest flattens an array of arrays.
 const separator = '\u001f'
+const joined = (list: string[]) => list.map((one) => one.replaceAll(separator, ' ')).join(separator)
 
 export function searchProjection(): Projection {
   return projection({
@@ -93,7 +94,7 @@ function searchable(change: LoggedEvent) {
     title: product.title,
     category: product.category,
     vendorId: product.vendorId,
-    tags: product.tags.join(separator),
+    tags: joined(product.tags),
     priceMin: prices.length > 0 ? Math.min(...prices) : null,
     priceMax: prices.length > 0 ? Math.max(...prices) : null,
     currency,
@@ -103,7 +104,7 @@ function searchable(change: LoggedEvent) {
     heading: live ? plainWords(product.title) : '',
     labels: live ? plainWords(labels.filter(Boolean).join(' ')) : '',
     body: live ? plainWords([product.description, ...Object.values(product.attributes)].join(' ')) : '',
-    keys: live ? keys.join(separator) : '',
+    keys: live ? joined(keys) : '',
   }
 }
 

@@ -50,7 +50,7 @@ test.each([
   ['one two three four', 12, 'one two…'],
   ['one two three four', 14, 'one two three…'],
   ['uninterrupted', 5, 'unin…'],
-  ['🎧🎧🎧🎧', 3, '🎧🎧…'],
+  ['🎧🎧🎧🎧', 6, '🎧🎧…'],
 ])('%j in %d characters is %j', (text, max, short) => {
   expect(shortened(text, max)).toBe(short)
 })

@@ -42,19 +42,17 @@ export function seoPage(product: Product, slug: string): SeoPage {
 
 /** Without tags, entities' work left alone, on one line. */
 function textOf(html: string): string {
-  return html
-    .replace(/<[^<>]*>/g, ' ')
-    .replace(/\s+/g, ' ')
-    .trim()
+  const text = html.includes('<') ? html.replace(/<[^<>]*>/g, ' ') : html
+  return (/[^\S ]| {2}/.test(text) ? text.replace(/\s+/g, ' ') : text).trim()
 }
 
-/** At most so many characters, cut between words where that loses no more than half, with an ellipsis. */
+/** At most so many UTF-16 units, cut between words where that loses no more than half, with an ellipsis. */
 export function shortened(text: string, max: number): string {
-  const characters = [...text.slice(0, max * 4)]
-  if (characters.length <= max) return text
-  const cut = characters.slice(0, max - 1).join('')
-  const space = characters[max - 1] === ' ' ? cut.length : cut.lastIndexOf(' ')
-  return `${(space > cut.length / 2 ? cut.slice(0, space) : cut).trimEnd()}…`
+  if (text.length <= max) return text
+  const cut = text.slice(0, max - 1)
+  const space = text[max - 1] === ' ' ? cut.length : cut.lastIndexOf(' ')
+  const kept = space > cut.length / 2 ? cut.slice(0, space) : cut.replace(/[\ud800-\udbff]$/, '')
+  return `${kept.trimEnd()}…`
 }
 
 const digits = new Map<string, number>()

@@ -12,14 +12,7 @@ const slugMax = 80
 
 /** Letters a–z, digits and single hyphens, 80 at most, cut between words: `Crème Brûlée №5!` → `creme-brulee-no5`. Empty when nothing can be written so. */
 export function slugOf(text: string): string {
-  const latin = [
-    ...text
-      .normalize('NFKD')
-      .replace(/\p{M}+/gu, '')
-      .toLowerCase(),
-  ].map((letter) => letters.get(letter) ?? letter)
-  const slug = latin
-    .join('')
+  const slug = latin(text.toLowerCase())
     .replace(/['’]/g, '')
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-|-$/g, '')
@@ -28,9 +21,22 @@ export function slugOf(text: string): string {
   return cut.includes('-') ? cut.slice(0, cut.lastIndexOf('-')) : cut.slice(0, slugMax)
 }
 
+function latin(lower: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the range of ASCII, most text, needs nothing more
+  if (/^[\x00-\x7f]*$/.test(lower)) return lower
+  const plain = lower
+    .normalize('NFKD')
+    .replace(/\p{M}+/gu, '')
+    .toLowerCase()
+  return Array.from(plain, (letter) => letters.get(letter) ?? letter).join('')
+}
+
 /** The slug its maker chose (the attribute `slug` or Shopify's `handle`), else from the title, else from the id. */
 export function productSlug(product: { id: string; title: string; attributes: Record<string, unknown> }): string {
   const { slug, handle } = product.attributes
-  const wished = [slug, handle, product.title, product.id].map((text) => (typeof text === 'string' ? slugOf(text) : ''))
-  return wished.find((text) => text !== '') ?? `p-${createHash('sha256').update(product.id).digest('hex').slice(0, 12)}`
+  for (const text of [slug, handle, product.title, product.id]) {
+    const found = typeof text === 'string' ? slugOf(text) : ''
+    if (found !== '') return found
+  }
+  return `p-${createHash('sha256').update(product.id).digest('hex').slice(0, 12)}`
 }
