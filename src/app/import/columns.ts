@@ -15,7 +15,7 @@ export const productFields = {
   title: ['title', 'name', 'product name', 'product title', 'product'],
   description: ['body (html)', 'description', 'body', 'long description'],
   vendor: ['vendor', 'brand', 'manufacturer', 'supplier', 'vendor id'],
-  category: ['type', 'category', 'product type', 'category name'],
+  category: ['category', 'categories', 'category name', 'type', 'product type'],
   categoryPath: ['product category', 'google shopping / google product category'],
   tags: ['tags', 'keywords', 'labels'],
   status: ['status'],

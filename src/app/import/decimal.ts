@@ -26,8 +26,11 @@ const signs: Record<string, string[]> = {
   $: 'USD CAD AUD NZD SGD HKD MXN BRL TWD CLP COP ARS'.split(' '),
 }
 
-/** Reads a price. `currency` holds where the text names none. Refuses what has two readings, such as `1,299`. */
-export function readPrice(text: string, currency: string): PriceReading {
+/** How a file writes decimals, where that is known: then `1,299` has one reading. */
+export type DecimalMark = '.' | ','
+
+/** Reads a price. `currency` holds where the text names none. Refuses what has two readings, such as `1,299`, unless the mark is given. */
+export function readPrice(text: string, currency: string, mark?: DecimalMark): PriceReading {
   let digits = text.trim()
   const code = /^([A-Z]{3})\s*(?=[-\d.,])|(?<=[\d.,])\s*([A-Z]{3})$/.exec(digits)
   if (code) {
@@ -41,7 +44,7 @@ export function readPrice(text: string, currency: string): PriceReading {
     }
   }
   const exponent = exponentOf(currency)
-  const plain = plainDecimal(digits, exponent)
+  const plain = plainDecimal(digits, exponent, mark)
   if ('refused' in plain) return plain
   if (plain.negative && plain.digits !== '0') return { refused: 'negative' }
   const fraction = plain.fraction.replace(/0+$/, '')
@@ -60,10 +63,13 @@ export function readQuantity(text: string): Reading {
   return { value: plain.negative && value !== 0 ? -value : value }
 }
 
+// By thousands, or Indian: 12,34,567. Never two kinds of mark.
+const grouped = /^\d{1,3}(?:(?:,\d{3})+|(?:\.\d{3})+|(?:(?<=^\d\d?),\d\d)+,\d{3})$/
+
 type Plain = { negative: boolean; digits: string; fraction: string }
 
 /** Takes grouping apart. `places` is how many decimals the number may have: it settles some texts that have two readings otherwise. */
-function plainDecimal(text: string, places: number): Plain | { refused: string } {
+function plainDecimal(text: string, places: number, known?: DecimalMark): Plain | { refused: string } {
   if (text === '') return { refused: 'empty' }
   const match = /^([-+−]?)((?:\d[\d.,\s'’_]*)?[.,]?\d*)$/u.exec(text)
   if (!match?.[2] || !/\d/.test(match[2])) {
@@ -93,16 +99,17 @@ function plainDecimal(text: string, places: number): Plain | { refused: string }
   const comma = number.lastIndexOf(',')
   if (point < 0 && comma < 0) return whole(number)
   if (point >= 0 && comma >= 0) {
-    return point > comma ? split(point, number, /^\d{1,3}(,\d{3})+$/) : split(comma, number, /^\d{1,3}(\.\d{3})+$/)
+    return point > comma ? split(point, number, grouped) : split(comma, number, grouped)
   }
   const mark = point >= 0 ? '.' : ','
   const at = Math.max(point, comma)
   if (number.indexOf(mark) !== at) {
-    return /^\d{1,3}([.,]\d{3})+$/.test(number) ? whole(number.replace(/\D/g, '')) : { refused: 'digits grouped oddly' }
+    return grouped.test(number) ? whole(number.replace(/\D/g, '')) : { refused: 'digits grouped oddly' }
   }
   if (/^[1-9]\d{0,2}[.,]\d{3}$/.test(number)) {
     // One mark before three digits: thousands or decimals? A point before as many places as the currency has is a decimal point;
     // a comma where no decimals exist groups thousands.
+    if (known !== undefined) return mark === known ? split(at, number, /^$/) : whole(number.replace(mark, ''))
     if (mark === '.' && places === 3) return split(at, number, /^$/)
     if (mark === ',' && places === 0) return whole(number.replace(',', ''))
     return { refused: twoReadings(number, mark) }
@@ -112,5 +119,5 @@ function plainDecimal(text: string, places: number): Plain | { refused: string }
 
 function twoReadings(number: string, mark: string): string {
   const digits = number.replace(mark, '')
-  return `has two readings, ${digits} and ${number.replace(mark, '.')}: write it without grouping`
+  return `has two readings, ${digits} and ${number.replace(mark, '.')}: write it without grouping, or say which mark is the decimal one`
 }

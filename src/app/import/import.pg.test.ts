@@ -183,9 +183,32 @@ test('orders are taken once, repeated rows summed, returns and write-offs moved'
     { trigger: 'ORDER_RETURNED', reference: 'C2' },
     { trigger: 'ADMIN_UPDATE', reason: 'damaged', reference: '3' },
   ])
+  const before = await position()
   const again = await replay(content)
-  expect(again.counts).toMatchObject({ ordersUnchanged: 2, returnsUnchanged: 1, writeOffsUnchanged: 1 })
+  expect(await position()).toBe(before)
+  expect(again.counts).toMatchObject({
+    ordersUnchanged: 2,
+    ordersRejected: 1,
+    returnsUnchanged: 1,
+    writeOffsUnchanged: 1,
+  })
   expect(await onHand('L1')).toEqual([['main', 90]])
+})
+
+test('an order that was rejected stays so, until it is asked for again', async () => {
+  await take('Title,SKU,Price,Stock\nDesk,D1,1,1\n')
+  const content = 'order,sku,quantity\nd-1,D1,3\n'
+  expect((await replay(content)).problems).toMatchObject([{ reason: 'D1: 3 asked for, 1 available' }])
+  await take('Title,SKU,Price,Stock\nDesk,D1,1,9\n', { stock: 'set' })
+  expect((await replay(content)).counts).toEqual({ ordersRejected: 1, rejected: 1 })
+  expect(await onHand('D1')).toEqual([['main', 9]])
+  expect((await replay(content, { retryRejected: true })).counts).toEqual({ ordersTaken: 1 })
+  expect((await replay(content, { retryRejected: true })).counts).toEqual({ ordersUnchanged: 1 })
+  expect(await onHand('D1')).toEqual([['main', 6]])
+})
+
+test('order lines are not taken for stock', async () => {
+  await expect(take('InvoiceNo,StockCode,Quantity\n1,L1,2\n')).rejects.toThrow(/look like order lines/)
 })
 
 test('products are made of the SKUs that orders name, once', async () => {

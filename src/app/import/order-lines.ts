@@ -69,7 +69,8 @@ export class OrderReader {
     order ??= {
       line: row.line,
       id,
-      customer: row.text('customer'),
+      // 17850.0 is what a number becomes in a table with gaps.
+      customer: row.text('customer').replace(/^(\d+)\.0$/, '$1'),
       sold: new Map(),
       returned: new Map(),
       writtenOff: new Map(),

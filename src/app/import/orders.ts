@@ -1,5 +1,6 @@
 /** Replays order lines of a file as orders, cancellations as returns, write-offs as adjustments; each once, however often the file comes. */
 import { Rejected } from '../../engine/decider.ts'
+import type { Data } from '../../engine/event.ts'
 import { normalProduct } from '../../services/catalog/product.ts'
 import type { Command } from '../../services/inventory/commands.ts'
 import { currencyCode } from './catalogue.ts'
@@ -24,6 +25,8 @@ export interface OrdersOptions {
   /** What products made so have on hand; 1,000 when absent. */
   initialStock?: number
   currency?: string
+  /** Tries again what an earlier import of the file was refused. Otherwise an answer once given stands. */
+  retryRejected?: boolean
   dryRun?: boolean
   /** Path for a file with an entry for every record (NDJSON). */
   report?: string
@@ -212,17 +215,40 @@ class Replay {
     }
     // What tells the file's order from another is what the file says, not which of its SKUs were known that day.
     const fingerprint = JSON.stringify([...inFile.values()].map(({ sku, quantity }) => [sku, quantity]))
-    await this.#inFlight.add(async () => {
-      try {
-        const { repeated } = await patiently(() => this.#shop.inventory.execute(command, { key, fingerprint, actor }))
-        this.#report.count(`${what}${repeated ? 'Unchanged' : 'Taken'}`)
-        this.#report.entry(line, name, repeated ? 'unchanged' : 'taken')
-      } catch (error) {
-        if (!(error instanceof Rejected)) throw error
-        this.#report.count(`${what}Rejected`)
-        const reason = error.code === 'idempotency-key-reused' ? 'was taken before with other lines' : error.message
-        this.#report.problem({ line, kind: 'rejected', what: name, reason })
-      }
-    })
+    await this.#inFlight.add(() => this.#answer(what, line, name, command, { key, fingerprint, actor }))
   }
+
+  async #answer(what: string, line: number, name: string, command: Command, options: Once): Promise<void> {
+    const { execute } = this.#shop.inventory
+    const rejected = (reason: string) => {
+      this.#report.count(`${what}Rejected`)
+      this.#report.problem({ line, kind: 'rejected', what: name, reason })
+    }
+    try {
+      let { repeated, answer } = await patiently(() => execute(command, options))
+      if (wasRejected(answer) && this.#options.retryRejected) {
+        const again = { ...options, key: `${options.key}:again` }
+        ;({ repeated, answer } = await patiently(() => execute(command, again)))
+      }
+      if (wasRejected(answer)) return rejected('was rejected when the file first came')
+      this.#report.count(`${what}${repeated ? 'Unchanged' : 'Taken'}`)
+      this.#report.entry(line, name, repeated ? 'unchanged' : 'taken')
+    } catch (error) {
+      if (!(error instanceof Rejected)) throw error
+      if (error.code === 'idempotency-key-reused') return rejected('was replayed before with other lines')
+      rejected(error.message)
+      await patiently(() => execute(nothing, options))
+    }
+  }
+}
+
+// Only what was carried out is kept under its key. A rejection is kept by a command that does nothing: else the same file would give
+// another answer as soon as a return has filled the shelf.
+const nothing: Command = { type: 'expire', reservationIds: [] }
+const wasRejected = (answer: Data) => 'expired' in answer
+
+interface Once {
+  key: string
+  fingerprint: string
+  actor: string
 }

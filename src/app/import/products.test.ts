@@ -15,7 +15,7 @@ async function drafts(content: string | Buffer, map?: Record<string, string>, cu
   const file = await inspect(path)
   const table = await openTable(file, formatOf(file), () => {})
   const columns = map ? columnsByMap(table.found, map, productFields) : columnsByName(table.found, productFields)
-  const reader = new ProductReader(columns, currency)
+  const reader = new ProductReader(columns, { currency })
   const read = []
   for await (const rows of table.rows(columns)) read.push(...rows.flatMap((row) => reader.add(row)))
   return [...read, ...reader.end()].sort((one, other) => one.line - other.line)
@@ -111,7 +111,12 @@ test('every repair and refusal names line, column and reason', async () => {
     [2, 'repaired', 'Variant Inventory Qty', '-3 on hand: 0 instead'],
     [3, 'refused', 'Variant SKU', 'a-x-l is the SKU of line 2 already'],
     [5, 'refused', 'Variant Price', 'no price'],
-    [6, 'refused', 'Variant Price', '"1,299" has two readings, 1299 and 1.299: write it without grouping'],
+    [
+      6,
+      'refused',
+      'Variant Price',
+      '"1,299" has two readings, 1299 and 1.299: write it without grouping, or say which mark is the decimal one',
+    ],
     [7, 'refused', 'Variant Inventory Qty', '"plenty" not a number'],
     [7, 'repaired', 'Image Src', 'left out: "javascript:alert(1)" is no http(s) address'],
     [8, 'repaired', 'Variant SKU', `an SKU can't be "F/1": F-1 instead`],

@@ -1,6 +1,6 @@
 /** Rows become products: a product's variants and pictures may stand on several rows that follow one another. */
 import { type NormalProduct, normalProduct, productInput } from '../../services/catalog/product.ts'
-import { readPrice, readQuantity } from './decimal.ts'
+import { type DecimalMark, readPrice, readQuantity } from './decimal.ts'
 import { FirstSeen } from './first-seen.ts'
 import { asIdentifier, slug } from './names.ts'
 import type { Problem } from './report.ts'
@@ -24,7 +24,14 @@ export interface Draft {
   stock: StockLine[]
   problems: Problem[]
   /** What a draft without product and stock counts as. */
-  refusal?: 'productsRefused' | 'stockRefused'
+  refusal?: 'productsRefused' | 'stockRefused' | 'rowsRefused'
+}
+
+/** How the file writes prices. */
+export interface PriceStyle {
+  /** Of those that name none. */
+  currency: string
+  mark?: DecimalMark | undefined
 }
 
 // 1,000 variants and 250 pictures are what a product may have; rows beyond are only counted.
@@ -32,7 +39,7 @@ const groupMax = 1_500
 
 /** Gathers rows into products. Feed rows in the file's order; what is complete comes back. */
 export class ProductReader {
-  readonly #currency: string
+  readonly #prices: PriceStyle
   readonly #skus = new FirstSeen()
   readonly #ids = new FirstSeen()
   readonly #grouping: 'handle' | 'id' | undefined
@@ -40,8 +47,8 @@ export class ProductReader {
   #rows: Row[] = []
   #dropped = 0
 
-  constructor(columns: Map<string, string>, currency: string) {
-    this.#currency = currency
+  constructor(columns: Map<string, string>, prices: PriceStyle) {
+    this.#prices = prices
     this.#grouping = columns.has('handle') ? 'handle' : columns.has('id') ? 'id' : undefined
   }
 
@@ -76,7 +83,7 @@ export class ProductReader {
     const [first] = rows
     if (!first) return []
     this.#rows = []
-    const draft = new Drafting(rows, first, this.#currency, this.#skus, this.#ids).draft()
+    const draft = new Drafting(rows, first, this.#prices, this.#skus, this.#ids).draft()
     if (this.#dropped > 0) {
       draft.problems.push({
         line: first.line,
@@ -93,6 +100,7 @@ export class ProductReader {
 const refusedRow = (row: Row, reason: string, column?: string): Draft => ({
   line: row.line,
   stock: [],
+  refusal: 'rowsRefused',
   problems: [{ line: row.line, kind: 'refused', ...(column !== undefined && { column }), reason }],
 })
 
@@ -102,16 +110,16 @@ type DraftVariant = NormalProduct['variants'][number]
 class Drafting {
   readonly #rows: Row[]
   readonly #first: Row
-  readonly #currency: string
+  readonly #prices: PriceStyle
   readonly #skus: FirstSeen
   readonly #ids: FirstSeen
   readonly #problems: Problem[] = []
   #what: string
 
-  constructor(rows: Row[], first: Row, currency: string, skus: FirstSeen, ids: FirstSeen) {
+  constructor(rows: Row[], first: Row, prices: PriceStyle, skus: FirstSeen, ids: FirstSeen) {
     this.#rows = rows
     this.#first = first
-    this.#currency = currency
+    this.#prices = prices
     this.#skus = skus
     this.#ids = ids
     this.#what = first.text('handle') || first.text('id') || first.text('sku') || first.text('title')
@@ -250,7 +258,7 @@ class Drafting {
       const name = names[n] || (value && `Option ${n + 1}`)
       if (name && value && !(name === 'Title' && value === 'Default Title')) options[name] = value
     }
-    const price = readPrice(row.text('price'), this.#currencyOf(row))
+    const price = readPrice(row.text('price'), this.#currencyOf(row), this.#prices.mark)
     if ('refused' in price) {
       const text = row.text('price')
       this.#say('refused', row, 'price', text === '' ? 'no price' : `${JSON.stringify(text)} ${price.refused}`)
@@ -274,7 +282,7 @@ class Drafting {
 
   #currencyOf(row: Row): string {
     const text = row.text('currency').toUpperCase()
-    return text === '' ? this.#currency : text
+    return text === '' ? this.#prices.currency : text
   }
 
   #sku(row: Row, id: string, options: string[]): string | undefined {
@@ -311,7 +319,7 @@ class Drafting {
   #compareAt(row: Row, currency: string): number | undefined {
     const text = row.text('compareAtPrice')
     if (text === '') return undefined
-    const read = readPrice(text, currency)
+    const read = readPrice(text, currency, this.#prices.mark)
     if ('refused' in read)
       this.#say('repaired', row, 'compareAtPrice', `left out: ${JSON.stringify(text)} ${read.refused}`)
     else if (read.currency !== currency)
@@ -339,7 +347,7 @@ class Drafting {
 }
 
 const yes = new Set(['true', 'yes', '1', 'enabled', 'published', 'y'])
-const no = new Set(['false', 'no', '0', 'disabled', 'unpublished', 'n', 'inactive'])
+const no = new Set(['false', 'no', '0', '-1', 'disabled', 'unpublished', 'n', 'inactive'])
 
 /** The quantity a row states; undefined without one, or when it can't be read, which is then said. */
 export function readStock(row: Row, say: (kind: Problem['kind'], reason: string) => void): number | undefined {

@@ -172,14 +172,17 @@ class JsonRow implements Row {
 
   text(field: string): string {
     const value = this.#at(field)
-    return Array.isArray(value) ? value.map(scalar).join(', ') : scalar(value)
+    if (!Array.isArray(value)) return scalar(value)
+    // Categories as a list go from the wide to the narrow one.
+    return value
+      .map(named)
+      .filter((text) => text !== '')
+      .join(field.startsWith('category') ? ' > ' : '\n')
   }
 
   list(field: string): string[] {
     const value = this.#at(field)
-    // `images` may be addresses or objects that have one.
-    if (Array.isArray(value))
-      return value.map((one) => scalar(isObject(one) ? (one.url ?? one.src) : one)).filter((text) => text !== '')
+    if (Array.isArray(value)) return value.map(named).filter((text) => text !== '')
     return splitList(scalar(value))
   }
 
@@ -213,3 +216,7 @@ const scalar = (value: unknown): string =>
     : typeof value === 'number' || typeof value === 'boolean'
       ? String(value)
       : ''
+
+/** A list's entry may be an object that has an address or a name. */
+const named = (value: unknown): string =>
+  scalar(isObject(value) ? (value.url ?? value.src ?? value.name ?? value.title) : value)
