@@ -1,0 +1,54 @@
+/** A process made to be killed: an engine on a database that carries out commands sent over IPC and, if told so, runs the consumers. */
+import { pino } from 'pino'
+import { Engine, type EngineOptions } from '../../src/engine/engine.ts'
+import type { CommandOptions, Executed } from '../../src/engine/executor.ts'
+import { notesService, type WriteNote } from '../notes.ts'
+import { poisonService } from './poison.ts'
+
+export interface HostSettings {
+  url: string
+  /** Runs the consumers too. */
+  consume: boolean
+  /** With consumers that choke on certain texts. */
+  poison: boolean
+  options: Partial<Omit<EngineOptions, 'url' | 'log'>>
+}
+
+export interface Request {
+  id: number
+  command: WriteNote
+  options: CommandOptions
+}
+
+export type Message =
+  | { ready: string }
+  | { id: number; executed: Executed }
+  | { id: number; error: { name: string; message: string; code?: string; detail?: unknown } }
+  | { unhandled: string }
+
+const tell = (message: Message) => void process.send?.(message)
+process.on('unhandledRejection', (error) => tell({ unhandled: String((error as Error)?.stack ?? error) }))
+process.on('disconnect', () => process.exit())
+
+const { url, consume, poison, options } = JSON.parse(process.env.CHAOS_HOST ?? '{}') as HostSettings
+const engine = new Engine({ url, log: pino({ level: process.env.CHAOS_LOG ?? 'silent' }), ...options })
+const notes = notesService(engine)
+await engine.install(poison ? [notes, poisonService()] : [notes])
+
+const stop = new AbortController()
+const running = consume ? engine.run(stop.signal) : Promise.resolve()
+running.catch((error) => tell({ unhandled: `the engine ended: ${error}` }))
+process.on('SIGTERM', async () => {
+  stop.abort()
+  await running.catch(() => {})
+  await engine.close()
+  process.exit()
+})
+
+process.on('message', ({ id, command, options: given }: Request) => {
+  notes.execute(command, given).then(
+    (executed) => tell({ id, executed }),
+    ({ name, message, code, detail }) => tell({ id, error: { name, message, code, detail } }),
+  )
+})
+tell({ ready: engine.name })

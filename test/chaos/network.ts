@@ -1,0 +1,118 @@
+/** A wire to Postgres that can be cut, closed, slowed, sliced or left for dead, while both ends believe in it. */
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
+import { afterAll } from 'vitest'
+
+export interface Wire {
+  /** The database's URL through the wire. */
+  url: string
+  /** Connections accepted so far. */
+  connections(): number
+  /** Ends every connection: `reset` drops what is under way, `close` ends both directions in order. */
+  cut(how: 'reset' | 'close'): void
+  /** Ends the next connection that has carried so many more bytes towards the client. */
+  cutAfter(bytes: number, how: 'reset' | 'close'): void
+  /** Refuses new connections and resets the present ones until `heal`. */
+  down(): void
+  /**
+   * The next client message that contains this text is cut off right before it, and that connection is a black hole from then on: both ends
+   * stay connected, nothing arrives. Resolves when it happened.
+   */
+  swallowFrom(text: string): Promise<void>
+  /** Each byte sequence arrives in pieces of at most so many bytes; 0 for no slicing. */
+  slice(bytes: number): void
+  /** Passes everything again; black holes are reset. */
+  heal(): void
+}
+
+interface Link {
+  client: Socket
+  server: Socket
+  swallowed: boolean
+}
+
+export async function openWire(databaseUrl: string): Promise<Wire> {
+  const target = new URL(databaseUrl)
+  const links = new Set<Link>()
+  let accepted = 0
+  let down = false
+  let pieces = 0
+  let budget: { left: number; how: 'reset' | 'close' } | undefined
+  let swallow: { text: Buffer; done: () => void } | undefined
+
+  const end = (link: Link, how: 'reset' | 'close') => {
+    links.delete(link)
+    for (const socket of [link.client, link.server]) how === 'reset' ? socket.resetAndDestroy() : socket.end()
+  }
+  const pass = (to: Socket, bytes: Buffer) => {
+    if (pieces === 0) return void to.write(bytes)
+    for (let at = 0; at < bytes.length; at += pieces) to.write(bytes.subarray(at, at + pieces))
+  }
+
+  const server = createServer({ noDelay: true }, (client) => {
+    accepted++
+    if (down) return void client.resetAndDestroy()
+    const link: Link = {
+      client,
+      server: connect({ host: target.hostname, port: Number(target.port), noDelay: true }),
+      swallowed: false,
+    }
+    links.add(link)
+    client.on('data', (bytes) => {
+      if (link.swallowed) return
+      const at = swallow ? bytes.indexOf(swallow.text) : -1
+      if (at < 0) return pass(link.server, bytes)
+      link.swallowed = true
+      pass(link.server, bytes.subarray(0, at))
+      swallow?.done()
+      swallow = undefined
+    })
+    link.server.on('data', (bytes) => {
+      if (link.swallowed) return
+      if (budget && (budget.left -= bytes.length) <= 0) {
+        pass(client, bytes.subarray(0, bytes.length + budget.left))
+        end(link, budget.how)
+        budget = undefined
+      } else pass(client, bytes)
+    })
+    for (const [socket, other] of [
+      [client, link.server],
+      [link.server, client],
+    ] as const) {
+      socket.on('error', () => {})
+      socket.on('close', () => {
+        if (link.swallowed && links.has(link)) return // nobody hears of it
+        links.delete(link)
+        other.destroy()
+      })
+    }
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const url = new URL(databaseUrl)
+  url.hostname = '127.0.0.1'
+  url.port = String((server.address() as { port: number }).port)
+
+  const cut = (how: 'reset' | 'close') => [...links].forEach((link) => void end(link, how))
+  afterAll(() => {
+    cut('reset')
+    server.close()
+  })
+  return {
+    url: url.href,
+    connections: () => accepted,
+    cut,
+    cutAfter: (bytes, how) => void (budget = { left: bytes, how }),
+    down() {
+      down = true
+      cut('reset')
+    },
+    swallowFrom: (text) => new Promise((done) => (swallow = { text: Buffer.from(text), done })),
+    slice: (bytes) => void (pieces = bytes),
+    heal() {
+      down = false
+      pieces = 0
+      for (const link of links) if (link.swallowed) end(link, 'reset')
+    },
+  }
+}

@@ -1,0 +1,69 @@
+/** Callers as they should be: a command without an answer is repeated under the same key, on whichever host there is, until its outcome is known. */
+import { setTimeout as pause } from 'node:timers/promises'
+import type { WriteNote } from '../notes.ts'
+import type { Call } from './checker.ts'
+import type { Random } from './seed.ts'
+import type { Host } from './supervisor.ts'
+
+export interface Workload {
+  calls: Call[]
+  /** Milliseconds from the first try to the answer, one for each command. */
+  latenciesMs: number[]
+  /** How often a call ended without an answer or was turned away for now. */
+  repeats: number
+  /** No new commands; resolves when every command has its outcome. */
+  finish(): Promise<void>
+}
+
+let runs = 0
+
+/**
+ * So many callers, each with one command at a time, until `finish` or until each has had `each` of them. Half of the commands go to note 0; one in
+ * twenty is forbidden. `host()` answers whoever serves now.
+ */
+export function startWorkload(
+  host: () => Host | undefined,
+  random: Random,
+  { callers = 20, each = Number.POSITIVE_INFINITY, entities = 20, pauseMs = 0 } = {},
+): Workload {
+  const run = ++runs
+  const workload: Workload = { calls: [], latenciesMs: [], repeats: 0, finish }
+  let stopped = false
+
+  const settle = async (key: string, command: WriteNote): Promise<Call> => {
+    for (;;) {
+      try {
+        const executed = await host()?.execute(command, { key, correlationId: key })
+        if (executed) return { key, outcome: 'ok', executed }
+      } catch (error) {
+        const { name, code } = error as { name: string; code?: string }
+        if (name === 'Rejected' && code === 'forbidden-text') return { key, outcome: 'refused' }
+        if (!['Lost', 'Unavailable', 'OutcomeUnknown'].includes(name)) throw error
+      }
+      workload.repeats++
+      await pause(20)
+    }
+  }
+  const caller = async (n: number) => {
+    for (let m = 0; m < each && !stopped; m++) {
+      const key = `w${run}-c${n}-${m}`
+      const id = String(random() < 0.5 ? 0 : random.between(1, entities - 1))
+      const began = performance.now()
+      workload.calls.push(await settle(key, { id, text: random() < 0.05 ? 'forbidden' : `${key} was here` }))
+      workload.latenciesMs.push(performance.now() - began)
+      if (pauseMs > 0) await pause(random.between(0, 2 * pauseMs))
+    }
+  }
+  const all = Promise.all(Array.from({ length: callers }, (_, n) => caller(n)))
+  all.catch(() => {})
+  async function finish() {
+    stopped = each === Number.POSITIVE_INFINITY
+    await all
+  }
+  return workload
+}
+
+/** The p-th quantile (0 … 1). */
+export function quantile(values: readonly number[], p: number): number {
+  return [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * p))] ?? 0
+}
