@@ -1,5 +1,6 @@
 /** The `where` of a search: fixed SQL and bound values; nothing a caller wrote becomes SQL, tsquery syntax or a pattern. */
 import type { SearchQuery } from './query.ts'
+import { stem } from './stem.ts'
 import { askedWords, lookupKey } from './words.ts'
 
 /** How the text is looked for: as it was asked, or as one list of possible words for each word asked; undefined for no text. */
@@ -41,12 +42,12 @@ export class Conditions {
   }
 
   private words(q: string): string {
-    return `websearch_to_tsquery('search.words', ${this.bind(askedWords(q))})`
+    return `websearch_to_tsquery('simple', ${this.bind(askedWords(q))})`
   }
 
   /** One of each list's words, for every list. */
   private meant(wording: string[][]): string {
-    const word = (text: string) => `plainto_tsquery('search.words', ${this.bind(text)})`
+    const word = (text: string) => `plainto_tsquery('simple', ${this.bind(stem(text))})`
     return `(${wording.map((words) => `(${words.map(word).join(' || ')})`).join(' && ')})`
   }
 

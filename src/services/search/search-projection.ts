@@ -5,7 +5,7 @@ import type { LoggedEvent } from '../../engine/event.ts'
 import type { Product } from '../catalog/events.ts'
 import type { Stock } from '../inventory/events.ts'
 import { correctable } from './spelling.ts'
-import { lookupKey, plainWords } from './words.ts'
+import { lookupKey, plainWords, searchVector } from './words.ts'
 
 // Between the elements of a list that travels as one text: unnest flattens an array of arrays.
 const separator = '\u001f'
@@ -49,11 +49,9 @@ function saveRows(rows: ReturnType<typeof searchable>[], tx: Sql) {
     select c.product_id, c.version, c.live, c.title, c.category, c.vendor_id, string_to_array(c.tags, ${separator}),
            c.price_min, c.price_max, c.currency, c.offered, c.image, c.created_at, c.text_hash,
            coalesce((select o.words from search.products o where o.product_id = c.product_id and o.text_hash = c.text_hash),
-                    setweight(to_tsvector('search.words', c.heading), 'A')
-                      || setweight(to_tsvector('search.words', c.labels), 'B')
-                      || setweight(to_tsvector('search.words', c.body), 'D')),
+                    c.vector::tsvector),
            c.heading, string_to_array(c.keys, ${separator})
-      from (select *, hashtextextended(concat_ws(${separator}, heading, labels, body), 0) as text_hash
+      from (select *, hashtextextended(vector, 0) as text_hash
               from unnest(
                 ${rows.map((r) => r.productId)}::text[],    ${rows.map((r) => r.version)}::bigint[],
                 ${rows.map((r) => r.live)}::boolean[],      ${rows.map((r) => r.title)}::text[],
@@ -62,10 +60,11 @@ function saveRows(rows: ReturnType<typeof searchable>[], tx: Sql) {
                 ${rows.map((r) => r.priceMax)}::bigint[],   ${rows.map((r) => r.currency)}::text[],
                 ${rows.map((r) => r.offered)}::boolean[],   ${rows.map((r) => r.image)}::text[],
                 ${rows.map((r) => r.createdAt)}::timestamptz[],
-                ${rows.map((r) => r.heading)}::text[],        ${rows.map((r) => r.labels)}::text[],
-                ${rows.map((r) => r.body)}::text[],         ${rows.map((r) => r.keys)}::text[]
+                ${rows.map((r) => r.heading)}::text[],
+                string_to_array(${rows.map((r) => r.vector).join(separator)}, ${separator}),
+                ${rows.map((r) => r.keys)}::text[]
               ) as u (product_id, version, live, title, category, vendor_id, tags, price_min, price_max, currency, offered, image,
-                      created_at, heading, labels, body, keys)) c
+                      created_at, heading, vector, keys)) c
     on conflict (product_id) do update set
       version = excluded.version, live = excluded.live, title = excluded.title, category = excluded.category,
       vendor_id = excluded.vendor_id, tags = excluded.tags, price_min = excluded.price_min, price_max = excluded.price_max,
@@ -80,7 +79,13 @@ function searchable(change: LoggedEvent) {
   const live = product.status === 'active' && change.type !== 'product.deleted'
   const currency = product.variants[0]?.price.currency ?? null
   const prices = product.variants.filter((v) => v.price.currency === currency).map((v) => v.price.amount)
-  const labels = [product.category, product.vendorId, ...product.tags, ...product.variants.map((v) => v.title)]
+  const heading = live ? plainWords(product.title) : ''
+  const labels = live
+    ? plainWords(
+        [product.category, product.vendorId, ...product.tags, ...product.variants.map((v) => v.title)].join(' '),
+      )
+    : ''
+  const body = live ? plainWords([product.description, ...Object.values(product.attributes)].join(' ')) : ''
   const keys = [
     ...product.variants.map((variant) => lookupKey('sku', variant.sku)),
     ...product.tags.map((tag) => lookupKey('tag', tag)),
@@ -101,9 +106,13 @@ function searchable(change: LoggedEvent) {
     offered: product.isAvailable,
     image: product.media[0]?.url ?? null,
     createdAt: product.createdAt,
-    heading: live ? plainWords(product.title) : '',
-    labels: live ? plainWords(labels.filter(Boolean).join(' ')) : '',
-    body: live ? plainWords([product.description, ...Object.values(product.attributes)].join(' ')) : '',
+    heading,
+    labels,
+    vector: searchVector([
+      { words: heading, weight: 'A' },
+      { words: labels, weight: 'B' },
+      { words: body, weight: 'D' },
+    ]),
     keys: live ? joined(keys) : '',
   }
 }

@@ -38,6 +38,20 @@ describe('what is found', () => {
     expect((await ids({ q: 'brulee -torch' })).sort()).toEqual(['body', 'label'])
   })
 
+  test.each(['1e5', '0x1f', '3d', '10kg', '1e5e5', 'v2', 'ÆØÅ', '日本語', 'Шкаф', 'ψυγείο', 'x86'])(
+    'a word is found as it was written: %s',
+    async (word) => {
+      await apply(productEvent('a', 1, { title: `The ${word} one` }), productEvent('b', 1, { title: 'Other' }))
+      expect(await ids({ q: word })).toEqual(['a'])
+      expect(await ids({ q: `one ${word}` })).toEqual(['a'])
+    },
+  )
+
+  test('a product without any word in it is kept all the same', async () => {
+    await apply(productEvent('a', 1, { title: '🎧', tags: [] }))
+    expect(await ids()).toEqual(['a'])
+  })
+
   test('an exact SKU comes before every word', async () => {
     await apply(
       productEvent('words', 1, { title: 'KIT 7 for the KIT 7, a KIT 7' }),

@@ -37,7 +37,7 @@ async function hasWords(db: Database, q: string): Promise<boolean> {
   const [row] = await db`
     select exists (
       select from search.products
-       where live and (words @@ websearch_to_tsquery('search.words', ${askedWords(q)}) or keys @> array[${lookupKey('sku', q)}::text])
+       where live and (words @@ websearch_to_tsquery('simple', ${askedWords(q)}) or keys @> array[${lookupKey('sku', q)}::text])
     ) as yes`
   return row?.yes === true
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { askedWords, fold, plainWords } from './words.ts'
+import { askedWords, fold, plainWords, searchVector } from './words.ts'
 
 test.each([
   ['Crème Brûlée', 'creme brulee'],
@@ -20,11 +20,21 @@ test.each([
 })
 
 test.each([
-  ['"red shirt" -cotton', '"red shirt" -cotton'],
+  ['"red shirts" -cotton', '"red shirt" -cotton'],
   ['usb-c', 'usb c'],
-  ["'); drop table x; --", 'drop table x'],
+  ["'); drop table x; --", 'drop tabl x'],
   ['a & b | !c <-> d:*', 'a b c d'],
   ['-', ''],
 ])('a question keeps phrases and exclusions and no other syntax: %s', (given, asked) => {
   expect(askedWords(given)).toBe(asked)
+})
+
+test('a vector holds stems with their places and weights', () => {
+  const vector = searchVector([
+    { words: 'red shoes', weight: 'A' },
+    { words: '', weight: 'B' },
+    { words: 'shoe for running', weight: 'D' },
+  ])
+  expect(vector).toBe('red:1A shoe:2A,3 for:4 run:5 ')
+  expect(searchVector([{ words: 'x '.repeat(10_000), weight: 'D' }]).split(',')).toHaveLength(5_000)
 })

@@ -1,12 +1,6 @@
 create schema search;
 create extension if not exists pg_trgm;
 
--- English stems without stop words: harmless to other languages (both sides are stemmed alike), and "The Who" stays findable.
-create text search dictionary search.stem (template = snowball, language = english);
-create text search configuration search.words (copy = pg_catalog.simple);
-alter text search configuration search.words
-  alter mapping for asciiword, word, asciihword, hword, hword_asciipart, hword_part with search.stem;
-
 create table search.products (
   product_id text        primary key,
   version    bigint      not null,
