@@ -1,6 +1,7 @@
 /** Puts the engine together: the database, the tail, membership, a runner for each consumer. Nothing starts before `run`. */
 import { availableParallelism } from 'node:os'
 import type { Logger } from 'pino'
+import { Fenced } from './checkpoint.ts'
 import type { Consumer } from './consumer.ts'
 import { type Database, openDatabase } from './database.ts'
 import { pause } from './deadline.ts'
@@ -135,11 +136,21 @@ export class Engine implements EngineForServices {
       while (await this.tail.runOnce()) busy = true
       for (const runner of this.runners) {
         runner.refreshSoon()
-        while (await runner.runOnce()) busy = true
+        while (await this.#stepOrReclaim(runner)) busy = true
         if (runner.dueInMs > 100) continue
         await pause(runner.dueInMs, AbortSignal.timeout(1_000))
         busy = true
       }
+    }
+  }
+
+  async #stepOrReclaim(runner: Runner): Promise<boolean> {
+    try {
+      return await runner.runOnce()
+    } catch (error) {
+      if (!(error instanceof Fenced)) throw error
+      await this.claimAll()
+      return runner.owned
     }
   }
 

@@ -119,6 +119,15 @@ export class Runner {
   async runOnce(): Promise<boolean> {
     const claim = this.#claim
     if (!claim) return false
+    try {
+      return await this.#stepAs(claim)
+    } catch (error) {
+      if (error instanceof Fenced && this.#claim === claim) this.#claim = undefined
+      throw error
+    }
+  }
+
+  async #stepAs(claim: Claim): Promise<boolean> {
     const now = performance.now()
     if (!this.#compared) await this.#compareWithLog()
     if (now >= this.#refreshAt) {
@@ -126,9 +135,7 @@ export class Runner {
       await this.#step.refresh()
       this.#refreshAt = now + REFRESH_MS
     }
-    const retried =
-      (this.#step.nextDue() ?? Number.POSITIVE_INFINITY) <= now &&
-      (await this.#step.retryDue(claim.epoch, this.#position))
+    const retried = this.dueInMs <= 0 && (await this.#step.retryDue(claim.epoch, this.#position))
     if (!(await this.#options.tail.has(this.#position))) {
       if (this.#unwritten && now - this.#writtenAt >= IDLE_CHECKPOINT_MS) await this.#write(claim)
       return retried
@@ -173,8 +180,7 @@ export class Runner {
         await this.#options.tail.beyond(this.#position, Math.max(1, Math.min(this.dueInMs, idle)), signal)
       } catch (error) {
         if (error instanceof LogBroken) throw error
-        if (error instanceof Fenced) this.#claim = undefined
-        else await pause(250, signal)
+        if (!(error instanceof Fenced)) await pause(250, signal)
         if (!signal.aborted) this.#options.warn(`${this.consumer.name} starts its step over`, error)
       }
     }

@@ -1,0 +1,113 @@
+/**
+ * Orders through inventory with everything on (ledger, events, idempotency keys, crossings), for one hot SKU and over 5,000 SKUs, against what
+ * one would write instead: a `select … for update` transaction an order, and a single-statement CTE an order. The rivals keep a counter and
+ * nothing else.
+ */
+import { type Database, openDatabase } from '../src/engine/database.ts'
+import { inventoryDecider } from '../src/services/inventory/decider.ts'
+import { inventoryStore } from '../src/services/inventory/store.ts'
+import { bench, seconds } from './bench.ts'
+
+const CONNECTIONS = 8
+const IN_FLIGHT = 4_000
+const LOCKSTEP_ORDERS = 100_000
+const RIVAL_ORDERS = 4_000
+const SKUS = 5_000
+const STOCK = 10_000_000
+
+await bench('reservations', async ({ url, engine: open }) => {
+  const engine = open()
+  await engine.install([{ name: 'inventory', schema: new URL('../src/services/inventory/schema/', import.meta.url) }])
+  const inventory = engine.executor({
+    name: 'inventory',
+    decider: inventoryDecider({ low: 3, out: 0, reorderThreshold: 10, targetLevel: 50 }),
+    store: inventoryStore,
+  })
+  const skus = Array.from({ length: SKUS }, (_, n) => `SKU-${n}`)
+  await Promise.all(
+    skus.map((sku) =>
+      inventory.execute({
+        type: 'set-initial',
+        sku,
+        productId: sku,
+        warehouseId: 'main',
+        quantity: STOCK,
+        trigger: 'IMPORTED',
+        reorderThreshold: 10,
+        targetLevel: 50,
+      } as never),
+    ),
+  )
+  let made = 0
+  const order = (sku: string) => {
+    const orderId = `order-${++made}`
+    return inventory.execute({ type: 'order', orderId, lines: [{ sku, quantity: 1 }] } as never, {
+      key: orderId,
+      actor: 'bench',
+    })
+  }
+  const rivals = await openRivals(url, skus)
+
+  const figures: Record<string, number> = {}
+  for (const [name, sku] of [
+    ['hot', () => 'SKU-0'],
+    ['spread', () => skus[Math.floor(Math.random() * SKUS)] as string],
+  ] as const) {
+    await inFlight(IN_FLIGHT, 10_000, () => order(sku()))
+    figures[`${name}Lockstep`] = await inFlight(IN_FLIGHT, LOCKSTEP_ORDERS, () => order(sku()))
+    figures[`${name}ForUpdate`] = await inFlight(CONNECTIONS, RIVAL_ORDERS, () => forUpdate(rivals, sku()))
+    figures[`${name}Cte`] = await inFlight(CONNECTIONS, RIVAL_ORDERS * 2, () => cte(rivals, sku()))
+  }
+  const [wrong] = await engine.db<{ n: number }>`
+    select count(*)::int as n
+    from   inventory.levels l
+    where  on_hand <> (select sum(on_hand_delta) from inventory.ledger g where g.sku = l.sku and g.warehouse_id = l.warehouse_id)`
+  await rivals.close()
+  await engine.close()
+
+  const ratio = (name: string, rival: string) => (figures[`${name}Lockstep`] ?? 0) / (figures[`${name}${rival}`] ?? 1)
+  const per = (value: number | undefined) => `${Math.round(value ?? 0).toLocaleString('en')}/s`
+  return {
+    line:
+      `hot SKU ${per(figures.hotLockstep)}, ${ratio('hot', 'ForUpdate').toFixed(0)} × for update (${per(figures.hotForUpdate)}), ${ratio('hot', 'Cte').toFixed(0)} × CTE (${per(figures.hotCte)}); ` +
+      `5,000 SKUs ${per(figures.spreadLockstep)}, ${ratio('spread', 'ForUpdate').toFixed(1)} × (${per(figures.spreadForUpdate)}), ${ratio('spread', 'Cte').toFixed(1)} × (${per(figures.spreadCte)})`,
+    figures,
+    goals: {
+      'hot at least 30 × for update': ratio('hot', 'ForUpdate') >= 30,
+      'hot at least 15 × CTE': ratio('hot', 'Cte') >= 15,
+      'spread at least 6 × for update': ratio('spread', 'ForUpdate') >= 6,
+      'spread at least 2.5 × CTE': ratio('spread', 'Cte') >= 2.5,
+      'ledger = counters': wrong?.n === 0,
+    },
+  }
+})
+
+/** Calls a second: `total` calls, at most `width` under way. */
+async function inFlight(width: number, total: number, call: () => Promise<unknown>): Promise<number> {
+  let left = total
+  const worker = async () => {
+    while (left-- > 0) await call()
+  }
+  return total / (await seconds(() => Promise.all(Array.from({ length: width }, worker))))
+}
+
+async function openRivals(url: string, skus: string[]) {
+  const db = openDatabase(url, { name: 'lockstep bench', max: CONNECTIONS })
+  await db`create table rival (sku text primary key, on_hand bigint not null check (on_hand >= 0)) with (fillfactor = 50)`
+  await db`insert into rival select unnest(${skus}::text[]), ${STOCK}`
+  return db
+}
+
+async function forUpdate(db: Database, sku: string) {
+  await db.begin(async (tx) => {
+    const [row] = await tx<{ on_hand: number }>`select on_hand from rival where sku = ${sku} for update`
+    if ((row?.on_hand ?? 0) < 1) throw new Error('sold out')
+    await tx`update rival set on_hand = on_hand - 1 where sku = ${sku}`
+  })
+}
+
+async function cte(db: Database, sku: string) {
+  await db`
+    with taken as (update rival set on_hand = on_hand - 1 where sku = ${sku} and on_hand >= 1 returning on_hand)
+    select * from taken`
+}
