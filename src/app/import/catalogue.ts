@@ -1,5 +1,4 @@
 /** Takes a catalogue from a file: Shopify's product CSV, JSON or NDJSON in our own shape, any table with a map; or stock alone. */
-import { Rejected } from '../../engine/decider.ts'
 import {
   columnsByMap,
   columnsByName,
@@ -11,15 +10,15 @@ import {
 } from './columns.ts'
 import { Unreadable } from './csv.ts'
 import type { DecimalMark } from './decimal.ts'
-import { InFlight } from './in-flight.ts'
 import { OwnShapeReader } from './own-shape.ts'
-import { preview } from './preview.ts'
-import { type Draft, type PriceStyle, ProductReader, type StockLine } from './products.ts'
+import { type PriceStyle, ProductReader } from './products.ts'
 import { type Progress, ProgressMeter } from './progress.ts'
 import { type Report, ReportWriter } from './report.ts'
-import { openTable, type Table } from './rows.ts'
-import { defaultWarehouse, patiently, type Shop, Warehouses } from './shop.ts'
+import type { Table } from './rows.ts'
+import type { Shop } from './shop.ts'
 import { readStockLines } from './stock-lines.ts'
+import { openTable } from './table.ts'
+import { Taking } from './taking.ts'
 import { type Format, formatOf, ImportRefused, inspect } from './text-file.ts'
 
 export interface CatalogueOptions {
@@ -47,9 +46,6 @@ export interface CatalogueOptions {
   /** Stops between two records; what was taken stays. */
   signal?: AbortSignal
 }
-
-// Enough for full group commits; twice as many are no faster and hold 30 MB more.
-const inFlightMax = 1_000
 
 /**
  * Takes the file and reports, with line numbers, what was taken, changed on the way, and refused. The same file again changes nothing.
@@ -146,108 +142,5 @@ async function* ownShapeDrafts(table: Table, meter: ProgressMeter) {
   for await (const records of table.values?.() ?? []) {
     meter.rows += records.length
     yield records.map((record) => reader.read(record))
-  }
-}
-
-/** Carries drafts out, many at a time, and reports each. */
-class Taking {
-  readonly #options: CatalogueOptions
-  readonly #shop: Shop
-  readonly #report: ReportWriter
-  readonly #inFlight = new InFlight(inFlightMax)
-  readonly #warehouses: Warehouses
-
-  constructor(options: CatalogueOptions, shop: Shop, report: ReportWriter) {
-    this.#options = options
-    this.#shop = shop
-    this.#report = report
-    this.#warehouses = new Warehouses(shop.db, (id) => {
-      report.count('warehousesCreated')
-      report.note(`there was no warehouse ${id}: created`)
-    })
-  }
-
-  async take(drafts: Draft[]): Promise<void> {
-    if (this.#options.dryRun) return this.#compare(drafts)
-    for (const draft of drafts) {
-      for (const problem of draft.problems) this.#report.problem(problem)
-      if (draft.product || draft.stock.length > 0) await this.#inFlight.add(() => this.#carryOut(draft))
-      else this.#report.count(draft.refusal ?? 'productsRefused')
-    }
-  }
-
-  done(): Promise<void> {
-    return this.#inFlight.all()
-  }
-
-  async #carryOut(draft: Draft): Promise<void> {
-    const { product, line } = draft
-    if (product) {
-      try {
-        const { answer } = await patiently(() => this.#shop.catalog.execute({ type: 'put', product }))
-        this.#report.count(
-          { created: 'productsCreated', updated: 'productsUpdated' }[answer.outcome as string] ?? 'productsUnchanged',
-        )
-        this.#report.entry(line, product.id, String(answer.outcome))
-      } catch (error) {
-        if (!(error instanceof Rejected)) throw error
-        this.#report.count('productsRefused')
-        this.#report.problem({ line, kind: 'refused', what: product.id, reason: error.message })
-        return
-      }
-    }
-    if (this.#options.stock === 'ignore') return
-    for (const stock of draft.stock) await this.#count(stock, product?.id ?? stock.productId ?? stock.sku)
-  }
-
-  async #count(stock: StockLine, productId: string): Promise<void> {
-    const { line, sku, quantity } = stock
-    const warehouseId = stock.warehouse || defaultWarehouse
-    try {
-      await this.#warehouses.ensure(warehouseId)
-      const initial = { type: 'set-initial', sku, productId, warehouseId, quantity, trigger: 'IMPORTED' } as const
-      let done = await patiently(() => this.#shop.inventory.execute(initial))
-      if (this.#options.stock === 'set' && done.answer.newQuantity !== quantity) {
-        const set = { type: 'set-quantity', sku, warehouseId, quantity, trigger: 'IMPORTED' } as const
-        done = await patiently(() => this.#shop.inventory.execute(set))
-      }
-      const kept = done.answer.newQuantity !== quantity
-      this.#report.count(kept ? 'stockKept' : Object.keys(done.versions).length > 0 ? 'stockSet' : 'stockUnchanged')
-      if (kept) this.#report.note('stock that has moved since its first count was kept; --stock set overwrites it')
-      this.#report.entry(line, `${sku} in ${warehouseId}`, kept ? 'kept' : 'counted')
-    } catch (error) {
-      if (!(error instanceof Rejected)) throw error
-      this.#report.count('stockRefused')
-      this.#report.problem({ line, kind: 'refused', what: sku, reason: error.message })
-    }
-  }
-
-  async #compare(drafts: Draft[]): Promise<void> {
-    const whole = drafts.flatMap((draft) => (draft.product ? [{ draft, product: draft.product }] : []))
-    const outcomes =
-      whole.length === 0
-        ? []
-        : await preview(
-            this.#shop,
-            whole.map(({ product }) => product),
-          )
-    for (const draft of drafts) {
-      for (const problem of draft.problems) this.#report.problem(problem)
-      this.#report.count('stockRead', draft.stock.length)
-      if (!draft.product && draft.stock.length === 0) this.#report.count(draft.refusal ?? 'productsRefused')
-    }
-    for (const [n, outcome] of outcomes.entries()) {
-      const { line = 0, product } = whole[n]?.draft ?? {}
-      const id = product?.id ?? ''
-      if (typeof outcome === 'string') {
-        this.#report.count(
-          { created: 'productsCreated', updated: 'productsUpdated', unchanged: 'productsUnchanged' }[outcome],
-        )
-        this.#report.entry(line, id, outcome)
-      } else {
-        this.#report.count('productsRefused')
-        this.#report.problem({ line, kind: 'refused', what: id, reason: outcome.refused })
-      }
-    }
   }
 }

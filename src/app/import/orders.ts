@@ -1,19 +1,13 @@
 /** Replays order lines of a file as orders, cancellations as returns, write-offs as adjustments; each once, however often the file comes. */
-import { Rejected } from '../../engine/decider.ts'
-import type { Data } from '../../engine/event.ts'
-import { normalProduct } from '../../services/catalog/product.ts'
-import type { Command } from '../../services/inventory/commands.ts'
 import { currencyCode } from './catalogue.ts'
 import { columnsByMap, columnsByName, type FieldMap, mustHave, orderFields, parseMap } from './columns.ts'
 import { Unreadable } from './csv.ts'
-import { readPrice } from './decimal.ts'
-import { InFlight } from './in-flight.ts'
-import { asIdentifier } from './names.ts'
-import { type FileOrder, type OrderLine, OrderReader } from './order-lines.ts'
+import { type FileOrder, OrderReader } from './order-lines.ts'
 import { type Progress, ProgressMeter } from './progress.ts'
+import { Replay } from './replay.ts'
 import { type Report, ReportWriter } from './report.ts'
-import { openTable, type Row } from './rows.ts'
-import { defaultWarehouse, ownersOf, patiently, type Shop, stockedAmong } from './shop.ts'
+import type { Shop } from './shop.ts'
+import { openTable } from './table.ts'
 import { formatOf, inspect } from './text-file.ts'
 
 export interface OrdersOptions {
@@ -33,11 +27,6 @@ export interface OrdersOptions {
   onProgress?: (progress: Progress) => void
   signal?: AbortSignal
 }
-
-const inFlightMax = 2_000
-
-// Keys are kept per actor: whoever imports the file again, it is the same import.
-const actor = 'import'
 
 /**
  * Orders go in the file's order. Too little stock is an answer and no error: such an order counts as rejected. Throws `ImportRefused`
@@ -92,163 +81,4 @@ export async function importOrders(options: OrdersOptions, shop: Shop): Promise<
   if (reader.outOfTime) report.note('the file is not in the order of its times; it was replayed as it stands')
   meter.tell(true)
   return report.finish(meter.rows, stopped)
-}
-
-class Replay {
-  readonly #options: OrdersOptions & { currency: string }
-  readonly #shop: Shop
-  readonly #report: ReportWriter
-  readonly #inFlight = new InFlight(inFlightMax)
-  /** SKUs that there is stock of; those there is none of are asked for again with each piece of the file. */
-  readonly #stocked = new Set<string>()
-
-  constructor(options: OrdersOptions & { currency: string }, shop: Shop, report: ReportWriter) {
-    this.#options = options
-    this.#shop = shop
-    this.#report = report
-  }
-
-  done(): Promise<void> {
-    return this.#inFlight.all()
-  }
-
-  /** Gets to know the SKUs of these rows, and makes those that are missing if it may. */
-  async meet(rows: Row[]): Promise<void> {
-    const strange = new Map<string, { line: number; title: string; amount: number }>()
-    for (const row of rows) {
-      const sku = asIdentifier(row.text('sku').replace(/^'+/, ''))
-      if (sku === '' || row.refused !== undefined || this.#stocked.has(sku)) continue
-      const known = strange.get(sku) ?? { line: row.line, title: '', amount: 0 }
-      const price = readPrice(row.text('price'), this.#options.currency)
-      strange.set(sku, {
-        line: known.line,
-        title: known.title || row.text('description').slice(0, 500),
-        amount: known.amount || ('amount' in price ? price.amount : 0),
-      })
-    }
-    if (strange.size === 0) return
-    const skus = [...strange.keys()]
-    const [stocked, owners] = await Promise.all([stockedAmong(this.#shop.db, skus), ownersOf(this.#shop.db, skus)])
-    for (const sku of stocked) this.#stocked.add(sku)
-    if (!this.#options.createMissing) return
-    const making = new InFlight(inFlightMax)
-    for (const [sku, { line, title, amount }] of strange) {
-      if (stocked.has(sku)) continue
-      this.#stocked.add(sku)
-      if (!this.#options.dryRun) await making.add(() => this.#make(sku, owners.get(sku), line, title, amount))
-      else this.#report.count('productsCreated', owners.has(sku) ? 0 : 1)
-    }
-    await making.all()
-  }
-
-  async #make(sku: string, owner: string | undefined, line: number, title: string, amount: number): Promise<void> {
-    const { currency, initialStock: quantity = 1_000 } = this.#options
-    try {
-      if (owner === undefined) {
-        const variants = [{ sku, price: { amount, currency } }]
-        const product = normalProduct({ id: sku, title: title || `Product ${sku}`, variants })
-        await patiently(() => this.#shop.catalog.execute({ type: 'put', product }, { actor }))
-        this.#report.count('productsCreated')
-        this.#report.entry(line, sku, 'created')
-      }
-      const initial = {
-        type: 'set-initial',
-        sku,
-        productId: owner ?? sku,
-        warehouseId: defaultWarehouse,
-        quantity,
-        trigger: 'IMPORTED',
-      } as const
-      await patiently(() => this.#shop.inventory.execute(initial, { actor }))
-    } catch (error) {
-      if (!(error instanceof Rejected)) throw error
-      this.#stocked.delete(sku)
-      this.#report.problem({ line, kind: 'refused', what: sku, reason: error.message })
-    }
-  }
-
-  /** Begins an order's commands, in turn with those of the orders before. */
-  async carryOut(order: FileOrder): Promise<void> {
-    const sold = this.#known(order, order.sold)
-    if (sold.length > 0) {
-      const lines = sold.map(({ sku, quantity }) => ({ sku, quantity }))
-      const { id: orderId, customer } = order
-      const command = { type: 'order', orderId, ...(customer !== '' && { customerId: customer }), lines } as const
-      await this.#execute('orders', order.line, orderId, command, `order:${orderId}`, order.sold)
-    } else if (order.sold.size > 0) this.#report.count('ordersRefused')
-    for (const line of this.#known(order, order.returned)) {
-      const { sku, quantity } = line
-      const cause = { trigger: 'ORDER_RETURNED', referenceType: 'RETURN', reference: order.id } as const
-      const command = { type: 'adjust', sku, delta: quantity, ...cause } as const
-      await this.#execute('returns', line.line, `${order.id} ${sku}`, command, `return:${order.id}:${sku}`, [line])
-    }
-    for (const line of this.#known(order, order.writtenOff)) {
-      const { sku, quantity } = line
-      const reason = line.description.slice(0, 500) || 'write-off'
-      const cause = { trigger: 'ADMIN_UPDATE', reason, referenceType: 'WRITE_OFF', reference: order.id } as const
-      const command = { type: 'adjust', sku, delta: -quantity, ...cause } as const
-      await this.#execute('writeOffs', line.line, `${order.id} ${sku}`, command, `write-off:${order.id}:${sku}`, [line])
-    }
-  }
-
-  /** The lines whose SKU there is stock of; the others are refused. */
-  #known(order: FileOrder, lines: Map<string, OrderLine>): OrderLine[] {
-    return [...lines.values()].filter(({ line, sku, column }) => {
-      if (this.#stocked.has(sku)) return true
-      const reason = `there is no stock of ${sku}; --create-missing makes a product of each such SKU`
-      this.#report.problem({ line, column, kind: 'refused', what: order.id, reason })
-      return false
-    })
-  }
-
-  async #execute(
-    what: 'orders' | 'returns' | 'writeOffs',
-    line: number,
-    name: string,
-    command: Command,
-    key: string,
-    inFile: Map<string, OrderLine> | OrderLine[],
-  ): Promise<void> {
-    if (this.#options.dryRun) {
-      this.#report.count(`${what}Read`)
-      return
-    }
-    // What tells the file's order from another is what the file says, not which of its SKUs were known that day.
-    const fingerprint = JSON.stringify([...inFile.values()].map(({ sku, quantity }) => [sku, quantity]))
-    await this.#inFlight.add(() => this.#answer(what, line, name, command, { key, fingerprint, actor }))
-  }
-
-  async #answer(what: string, line: number, name: string, command: Command, options: Once): Promise<void> {
-    const { execute } = this.#shop.inventory
-    const rejected = (reason: string) => {
-      this.#report.count(`${what}Rejected`)
-      this.#report.problem({ line, kind: 'rejected', what: name, reason })
-    }
-    try {
-      let { repeated, answer } = await patiently(() => execute(command, options))
-      if (wasRejected(answer) && this.#options.retryRejected) {
-        const again = { ...options, key: `${options.key}:again` }
-        ;({ repeated, answer } = await patiently(() => execute(command, again)))
-      }
-      if (wasRejected(answer)) return rejected('was rejected when the file first came')
-      this.#report.count(`${what}${repeated ? 'Unchanged' : 'Taken'}`)
-      this.#report.entry(line, name, repeated ? 'unchanged' : 'taken')
-    } catch (error) {
-      if (!(error instanceof Rejected)) throw error
-      if (error.code === 'idempotency-key-reused') return rejected('was replayed before with other lines')
-      rejected(error.message)
-      await patiently(() => execute(nothing, options))
-    }
-  }
-}
-
-// Only what was carried out is kept under its key. A rejection is kept by a command that does nothing: else the same file would give
-// another answer as soon as a return has filled the shelf.
-const nothing: Command = { type: 'expire', reservationIds: [] }
-const wasRejected = (answer: Data) => 'expired' in answer
-
-interface Once {
-  key: string
-  fingerprint: string
-  actor: string
 }

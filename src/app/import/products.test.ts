@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { columnsByMap, columnsByName, productFields } from './columns.ts'
 import { ProductReader } from './products.ts'
-import { openTable } from './rows.ts'
+import { openTable } from './table.ts'
 import { formatOf, inspect } from './text-file.ts'
 
 const directory = await mkdtemp(join(tmpdir(), 'lockstep-products-'))
@@ -135,6 +135,30 @@ test('every repair and refusal names line, column and reason', async () => {
     ['i', ['i']],
   ])
   expect(taken.at(-1)?.status).toBe('draft')
+})
+
+test('an address may have commas, a list of them too', async () => {
+  const read = await drafts(
+    'Title,SKU,Price,Images\nTee,T1,5,"https://x.test/w_4,h_3/a.jpg, https://x.test/b.jpg|/c.jpg"\n',
+  )
+  expect(read[0]?.product?.media.map(({ url }) => url)).toEqual([
+    'https://x.test/w_4,h_3/a.jpg',
+    'https://x.test/b.jpg',
+    '/c.jpg',
+  ])
+})
+
+test('a field that only later objects have is known', async () => {
+  const read = await drafts('{"title":"A","sku":"A","price":1}\n{"title":"B","sku":"B","price":2.5,"brand":"Lund"}\n', {
+    title: 'title',
+    sku: 'sku',
+    price: 'price',
+    vendor: 'brand',
+  })
+  expect(read.map(({ product }) => [product?.vendorId, product?.variants[0]?.price.amount])).toEqual([
+    [null, 100],
+    ['Lund', 250],
+  ])
 })
 
 test('a truncated barcode is left out, and the line says so', async () => {

@@ -1,11 +1,12 @@
 /** A file of stock alone: rows of product or SKU, warehouse and quantity. */
 import { type NormalProduct, normalProduct } from '../../services/catalog/product.ts'
 import { asIdentifier } from './names.ts'
-import { type Draft, readStock } from './products.ts'
+import type { Draft } from './products.ts'
 import type { ProgressMeter } from './progress.ts'
 import type { Problem } from './report.ts'
 import type { Row } from './rows.ts'
 import { ownersOf, type Shop, skusOf } from './shop.ts'
+import { readStock } from './variants.ts'
 
 export interface StockLineOptions {
   createMissing: boolean
