@@ -11,6 +11,9 @@ import { lookupKey, plainWords, searchVector } from './words.ts'
 const separator = '\u001f'
 const joined = (list: string[]) => list.map((one) => one.replaceAll(separator, ' ')).join(separator)
 
+/** Characters of description and attributes that are looked at. */
+const bodyMax = 100_000
+
 export function searchProjection(): Projection {
   return projection({
     name: 'search',
@@ -34,9 +37,10 @@ export function searchProjection(): Projection {
 function saveProducts(changes: LoggedEvent[], tx: Sql) {
   const rows = changes.map((change) => searchable(change))
   const words = new Set(rows.flatMap((r) => `${r.heading} ${r.labels}`.split(' ').filter(correctable)))
-  return Promise.all([saveRows(rows, tx), saveWords([...words], tx)])
+  return Promise.all([saveRows(rows, tx), saveWords([...words].sort(), tx)])
 }
 
+/** In order: the parts of a failed batch write at the same time, and would wait for each other's words in a circle. */
 function saveWords(words: string[], tx: Sql) {
   return tx`insert into search.vocabulary (word) select unnest(${words}::text[]) on conflict do nothing`
 }
@@ -85,7 +89,9 @@ function searchable(change: LoggedEvent) {
         [product.category, product.vendorId, ...product.tags, ...product.variants.map((v) => v.title)].join(' '),
       )
     : ''
-  const body = live ? plainWords([product.description, ...Object.values(product.attributes)].join(' ')) : ''
+  const body = live
+    ? plainWords([product.description, ...Object.values(product.attributes)].join(' ').slice(0, bodyMax))
+    : ''
   const keys = [
     ...product.variants.map((variant) => lookupKey('sku', variant.sku)),
     ...product.tags.map((tag) => lookupKey('tag', tag)),

@@ -60,7 +60,7 @@ async function apply(changes: LoggedEvent[], tx: Sql): Promise<void> {
     // A live page comes before a redirect, whosever it was.
     tx`delete from seo.redirects where slug = any(${pages.flatMap((p) => p.slug ?? [])}::text[])`,
     tx`delete from seo.redirects where product_id = any(${pages.flatMap((p) => (p.slug === null ? p.productId : []))}::text[])`,
-  ])
+  ]).catch(namedConflict)
 }
 
 function wanted(change: LoggedEvent): Wanted {
@@ -69,6 +69,12 @@ function wanted(change: LoggedEvent): Wanted {
   if (change.type === 'product.deleted') return { productId, version, slug: null, page: null }
   const slug = productSlug(product)
   return { productId, version, slug, page: JSON.stringify(seoPage(product, slug)) }
+}
+
+/** Parts of a failed batch are written at the same time: only the unique constraint sees that two of them want one slug. */
+function namedConflict(error: Error & { code?: string; detail?: string }): never {
+  if (error.code === '23505') throw new Error(`slug conflict: ${error.detail}`, { cause: error })
+  throw error
 }
 
 /** Who holds a slug now comes first, then who comes first in the batch. */

@@ -79,3 +79,11 @@ test('an older version changes nothing, not even when its slug is taken by now',
   await apply(productDeleted('a', 2))
   expect(await slugs()).toEqual({ a: 'three', b: 'one' })
 })
+
+test('of two transactions that want one slug at the same time, one fails with a slug conflict', async () => {
+  const results = await Promise.allSettled(['a', 'b', 'c'].map((id) => apply(productEvent(id, 1, { title: 'Same' }))))
+  const failures = results.filter((result) => result.status === 'rejected')
+  expect(failures).toHaveLength(2)
+  for (const { reason } of failures) expect(reason.message).toMatch(/^slug conflict: /)
+  expect(Object.values(await slugs())).toEqual(['same'])
+})

@@ -39,14 +39,13 @@ export class Storefront {
 
   /** Rejects `not-found` for what is no active product. */
   async page(productId: string, quantity: number): Promise<ShopPage> {
-    const [rows, inStock, availability] = await Promise.all([
+    const [[row], inStock] = await Promise.all([
       this.db<{ version: number; view: string }>`
         select version, view from storefront.products where product_id = ${productId} and live`,
       this.db<{ sku: string }>`select sku from storefront.stock where product_id = ${productId} and available > 0`,
-      this.availability(productId, quantity),
     ])
-    const [row] = rows
     if (!row) throw notFound('product', productId)
+    const availability = await this.availability(productId, quantity)
     const view = JSON.parse(row.view) as Product
     const skus = new Set(inStock.map(({ sku }) => sku))
     const variants = view.variants.map((variant) => ({ ...variant, inStock: skus.has(variant.sku) }))
