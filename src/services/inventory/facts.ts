@@ -74,7 +74,7 @@ export function evolve(state: State | undefined, fact: InventoryFact): State | u
     case 'reservation.held':
       return fact.reservation
     case 'reservation.closed':
-      return { ...(state as ReservationState), status: fact.status, lines: [] }
+      return { ...(state as ReservationState), status: fact.status }
     case 'order.placed':
       return place(state as OrderState | undefined, fact.lines)
     case 'order.returned':
