@@ -195,3 +195,15 @@ test('only ADMIN makes collections and reads notifications', async () => {
   const read = await app.inject({ url: '/v1/notifications' })
   expect([made.statusCode, read.statusCode]).toEqual([401, 401])
 })
+
+test('the API page describes every path of these services', async () => {
+  const { paths } = await get('/openapi.json')
+  for (const path of [
+    '/search',
+    '/collections/{id}/products',
+    '/products/{id}/seo',
+    '/storefront/products/{id}',
+    '/notifications',
+  ])
+    expect(Object.keys(paths).some((known) => known.endsWith(path))).toBe(true)
+})
