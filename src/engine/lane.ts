@@ -1,0 +1,333 @@
+/**
+ * A loop with one connection that carries out commands batch by batch. While Postgres writes a batch, the next one is already being decided on the
+ * states that the first leaves behind; under its own locks these are compared with what is there, and a wrong guess is decided again.
+ */
+import { hash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import { Batch, type Job } from './batch.ts'
+import { commit, type Database, isConnectionLoss, isInfrastructure, type Session } from './database.ts'
+import type { EntityId, Fact, Source, Versioned } from './decider.ts'
+import { failpoint, failpointsArmed } from './failpoint.ts'
+import { type Appendable, append, ensurePartitions, headHolder } from './log.ts'
+import { OutcomeUnknown, Unavailable } from './unavailable.ts'
+
+/** Commands in one transaction at most. */
+const MAX_BATCH = 2_000
+/** States kept in memory to decide ahead on. */
+const KNOWN_STATES = 6_000
+
+export interface LaneOptions {
+  /** Milliseconds a command may wait for its rows while somebody outside holds them. */
+  lockTimeoutMs: number
+  /** Milliseconds after which a command that has not been begun is turned away. */
+  deadlineMs: number
+  /** Called after each commit that appended. */
+  appended: () => void
+  /** Called with the number of commands of each committed batch. */
+  committed?: (source: string, commands: number) => void
+}
+
+/** Waits for held rows, or hands their commands to the lane that does. */
+export type Patience<Command> = { patient: true } | { patient: false; blocked: (job: Job<Command>) => void }
+
+let batches = 0
+const batchesOf = hash('sha1', `${process.pid} ${process.hrtime.bigint()} ${Math.random()}`, 'base64url')
+
+export class Lane<State, Command, F extends Fact> {
+  readonly #db: Database
+  readonly #source: Source<State, Command, F>
+  readonly #options: LaneOptions
+  readonly #patience: Patience<Command>
+  #queue: Job<Command>[] = []
+  /** The next batch, as far as it could be decided ahead. */
+  #ahead: Batch<State, Command, F> | undefined
+  #known = new LRUCache<EntityId, Versioned<State>>({ max: KNOWN_STATES })
+  /** A batch's writes are on their way: what comes now can be decided ahead. */
+  #writing = false
+  #clock = { database: 0, here: 0 }
+  #running: Promise<void> | undefined
+  #session: Session | undefined
+
+  constructor(db: Database, source: Source<State, Command, F>, options: LaneOptions, patience: Patience<Command>) {
+    this.#db = db
+    this.#source = source
+    this.#options = options
+    this.#patience = patience
+  }
+
+  get waiting(): number {
+    return this.#queue.length + (this.#ahead?.jobs.length ?? 0)
+  }
+
+  push(job: Job<Command>): void {
+    if (!this.#writing || !this.#decideAhead(job)) this.#queue.push(job)
+    this.#running ??= this.#run()
+  }
+
+  async close(): Promise<void> {
+    await this.#running
+    this.#session?.release()
+    this.#session = undefined
+  }
+
+  async #run() {
+    await new Promise(setImmediate) // whatever else arrives in this turn joins the first batch
+    let settle = () => {}
+    while (this.waiting > 0) {
+      const next = this.#carryOut(this.#take())
+      settle() // only now, so that the next batch's locks are on their way before the callers go on
+      settle = await next
+    }
+    this.#running = undefined
+    settle()
+  }
+
+  #take() {
+    const ahead = this.#ahead
+    this.#ahead = undefined
+    const room = MAX_BATCH - (ahead?.jobs.length ?? 0)
+    return { ahead, undecided: this.#queue.splice(0, room).filter((job) => this.#inTime(job)) }
+  }
+
+  #inTime(job: Job<Command>): boolean {
+    if (performance.now() - job.since < this.#options.deadlineMs) return true
+    job.reject(
+      job.commitSent
+        ? new OutcomeUnknown(
+            'the database did not tell whether the change was committed; repeat with the same Idempotency-Key',
+          )
+        : new Unavailable(`${this.#source.name} did not get to the command within ${this.#options.deadlineMs} ms`),
+    )
+    return false
+  }
+
+  /** False if the command touches what is not known. Entities without versions are never known: only the database can tell them apart. */
+  #decideAhead(job: Job<Command>): boolean {
+    const ahead = (this.#ahead ??= new Batch(this.#source))
+    if (ahead.jobs.length >= MAX_BATCH || job.touches.length === 0 || job.tries > 0) return false
+    for (const entity of job.touches) if (!ahead.has(entity) && !this.#known.has(entity)) return false
+    for (const entity of job.touches)
+      if (!ahead.has(entity)) ahead.assume(entity, this.#known.get(entity) as Versioned<State>)
+    ahead.decide(job, new Date(this.#clock.database + performance.now() - this.#clock.here))
+    return true
+  }
+
+  /** The writes are on their way: remembers what they leave behind, and decides what waits on it. */
+  #lookAhead(states: Map<EntityId, Versioned<State>>) {
+    if (this.#patience.patient) return
+    for (const [entity, state] of states) if (state.version > 0) this.#known.set(entity, state)
+    this.#writing = true
+    this.#queue = this.#queue.filter((job) => !this.#decideAhead(job))
+  }
+
+  /** Carries out a batch and answers how to tell the callers; whoever is not told then is queued again, or was turned away. Never rejects. */
+  async #carryOut(taken: {
+    ahead: Batch<State, Command, F> | undefined
+    undecided: Job<Command>[]
+  }): Promise<() => void> {
+    const jobs = [...(taken.ahead?.jobs ?? []), ...taken.undecided]
+    if (jobs.length === 0) return () => {}
+    try {
+      const batch = await this.#commit(jobs, taken)
+      return () => {
+        batch.settle()
+        failpoint('answered')
+      }
+    } catch (error) {
+      this.#writing = false
+      this.#known.clear()
+      this.#queue.unshift(...(this.#ahead?.jobs ?? []))
+      this.#ahead = undefined
+      this.#session?.release(error)
+      this.#session = undefined
+      return this.#recover(jobs, error)
+    } finally {
+      this.#writing = false
+    }
+  }
+
+  async #recover(jobs: Job<Command>[], error: unknown): Promise<() => void> {
+    if (isConnectionLoss(error)) await this.#again(jobs)
+    else if (isLockTimeout(error) && this.#patience.patient) await this.#nameBlockers(jobs)
+    else if (isLockTimeout(error)) await this.#headHeld(jobs)
+    else if (isNoPartition(error) && jobs.every((job) => job.tries++ < 3)) {
+      await ensurePartitions(this.#db).catch(() => {})
+      this.#queue.unshift(...jobs)
+    } else if (isInfrastructure(error)) {
+      for (const job of jobs)
+        job.reject(new Unavailable(`the database can't take the change now: ${(error as Error).message}`))
+    } else if (jobs.length > 1) {
+      for (const job of jobs) (await this.#carryOut({ ahead: undefined, undecided: [job] }))()
+    } else jobs[0]?.reject(error)
+    return () => {}
+  }
+
+  async #commit(
+    jobs: Job<Command>[],
+    { ahead, undecided }: { ahead: Batch<State, Command, F> | undefined; undecided: Job<Command>[] },
+  ): Promise<Batch<State, Command, F>> {
+    const { store } = this.#source
+    const { patient } = this.#patience
+    failpoint('before-begin')
+    const session = (this.#session ??= await this.#db.reserve())
+    const ids = [...new Set(jobs.flatMap((job) => job.touches))].sort()
+    const keyed = jobs.filter((job) => job.fingerprint !== null)
+    const [, , known, loaded, [clock]] = await Promise.all([
+      session`begin`,
+      patient ? session.text(`set local lock_timeout = ${Math.round(this.#options.lockTimeoutMs)}`) : undefined,
+      keyed.length === 0 ? [] : this.#answered(session, keyed),
+      store.load(session, ids, { skipLocked: !patient }),
+      session<{ now: number }>`select (extract(epoch from clock_timestamp()) * 1000)::float8 as now`,
+    ])
+    failpoint('rows-locked')
+    this.#clock = { database: clock?.now ?? Date.now(), here: performance.now() }
+
+    let batch = ahead
+    let rest = undecided
+    if (!batch || known.length > 0 || loaded.blocked.length > 0 || !batch.confirm(loaded.states)) {
+      batch = new Batch(this.#source, loaded.states)
+      rest = jobs
+    }
+    this.#decide(batch, rest, known, new Set(loaded.blocked))
+    if (batch.nothingToWrite) {
+      await session`rollback`
+      return batch
+    }
+    const { states } = batch
+    const saved = Promise.all([store.save(session, { states, facts: batch.facts }), this.#remember(session, batch)])
+    this.#lookAhead(states)
+    await saved
+    failpoint('states-written')
+    for (const { job } of batch.done) job.commitSent = true
+    await this.#appendAndCommit(session, batch.events)
+    failpoint('committed')
+    if (batch.events.length > 0) this.#options.appended()
+    this.#options.committed?.(this.#source.name, batch.done.length)
+    return batch
+  }
+
+  #decide(batch: Batch<State, Command, F>, jobs: Job<Command>[], known: Answered[], blocked: Set<EntityId>) {
+    const now = new Date(this.#clock.database)
+    const answered = new Map(known.map((row) => [`${row.scope} ${row.key}`, row]))
+    for (const job of jobs) {
+      const before = job.fingerprint === null ? undefined : answered.get(`${job.scope} ${job.key}`)
+      if (before) batch.repeat(job, before.fingerprint, () => JSON.parse(before.answer))
+      else if (blocked.size > 0 && job.touches.some((entity) => blocked.has(entity))) {
+        batch.later(() => (this.#patience.patient ? this.push(job) : this.#patience.blocked(job)))
+      } else batch.decide(job, now)
+    }
+  }
+
+  /** One round trip, so that nothing can stall between them; if the append fails, Postgres turns the commit into a rollback and `commit` throws. */
+  async #appendAndCommit(session: Session, events: Appendable[]) {
+    if (events.length === 0) return commit(session)
+    const appended = append(session, events)
+    if (failpointsArmed) await appended
+    failpoint('after-append')
+    const outcomes = await Promise.allSettled([appended, commit(session)])
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+  }
+
+  #answered(tx: Session, jobs: Job<Command>[]) {
+    return tx<Answered>`
+      select c.scope, c.key, c.fingerprint, c.answer
+      from   unnest(${jobs.map((job) => job.scope)}::text[], ${jobs.map((job) => job.key)}::text[]) as asked (scope, key)
+      join   lockstep.commands c on c.scope = asked.scope and c.key = asked.key`
+  }
+
+  /** A row for every command with a key; one for the whole batch if there are commands without. */
+  #remember(tx: Session, { done }: Batch<State, Command, F>) {
+    const records: Answered[] = []
+    let batch: string | undefined
+    for (const { job, executed } of done) {
+      const { scope, key, fingerprint } = job
+      if (fingerprint !== null) records.push({ scope, key, fingerprint, answer: JSON.stringify(executed) })
+      else {
+        batch ??= `${batchesOf}${++batches}`
+        job.pending = { executed, batch }
+      }
+    }
+    if (batch !== undefined) records.push({ scope: 'batch', key: batch, fingerprint: null, answer: '{}' })
+    if (records.length === 0) return undefined
+    return tx`
+      insert into lockstep.commands (scope, key, fingerprint, answer)
+      select scope, key, fingerprint, answer::json
+      from   unnest(${records.map((row) => row.scope)}::text[], ${records.map((row) => row.key)}::text[],
+                    ${records.map((row) => row.fingerprint)}::text[],
+                    string_to_array(${records.map((row) => row.answer).join('\x1e')}, ${'\x1e'}))
+             as c (scope, key, fingerprint, answer)`
+  }
+
+  /** The connection broke: on a new one the commands' keys, or the batch's record, tell what happened. */
+  async #again(jobs: Job<Command>[]) {
+    const batch = jobs.find((job) => job.pending)?.pending?.batch
+    let committed = batch === undefined ? false : undefined
+    let tries = Math.max(...jobs.map((job) => job.tries++))
+    do {
+      await new Promise((resolve) => setTimeout(resolve, Math.min(1_000, 50 * 2 ** tries++)))
+      if (batch !== undefined) committed = await this.#wasCommitted(batch).catch(() => undefined)
+    } while (committed === undefined && jobs.some((job) => performance.now() - job.since < this.#options.deadlineMs))
+    for (const job of jobs) {
+      if (job.pending && committed === true) job.resolve(job.pending.executed)
+      else if (job.pending && committed === undefined)
+        job.reject(new OutcomeUnknown('the database did not tell whether the change was committed'))
+      else {
+        job.pending = undefined
+        this.#queue.push(job)
+      }
+    }
+  }
+
+  /** Did the batch's transaction commit? Writing its record either finds it (after waiting for a commit under way) or keeps it from ever committing. */
+  async #wasCommitted(batch: string): Promise<boolean> {
+    const { count } = await this.#db`
+      insert into lockstep.commands (scope, key, answer) values ('batch', ${batch}, '{}') on conflict (scope, key) do nothing`
+    return count === 0
+  }
+
+  async #headHeld(jobs: Job<Command>[]) {
+    const holder = await headHolder(this.#db).catch(() => undefined)
+    const message = `the log's head is held by ${sessionOf(holder)}; come again`
+    for (const job of jobs) job.reject(new Unavailable(message, { blockedBy: holder ? [holder.pid] : [] }))
+  }
+
+  /** After a lock timeout: who holds which rows. Their commands are turned away with the holder's pid, the others go on. */
+  async #nameBlockers(jobs: Job<Command>[]) {
+    const ids = [...new Set(jobs.flatMap((job) => job.touches))]
+    const probe = await this.#db
+      .begin(async (tx) => {
+        const { blocked } = await this.#source.store.load(tx, ids, { skipLocked: true })
+        return { blocked: new Set(blocked), holders: await longTransactions(tx) }
+      })
+      .catch(() => undefined)
+    for (const job of jobs) {
+      const entity = job.touches.find((id) => probe?.blocked.has(id))
+      if (probe && !entity) this.#queue.push(job)
+      else {
+        const message = `${entity ?? 'what the command touches'} is held by ${sessionOf(probe?.holders[0])}; come again`
+        job.reject(new Unavailable(message, { entity, blockedBy: probe?.holders.map((holder) => holder.pid) }))
+      }
+    }
+  }
+}
+
+type Answered = { scope: string; key: string; fingerprint: string | null; answer: string }
+
+const sessionOf = (holder: { pid: number; seconds: number } | undefined) =>
+  holder
+    ? `the Postgres session with pid ${holder.pid}, in a transaction for ${Math.round(holder.seconds)} s`
+    : 'another session'
+
+/** Sessions in a transaction for half a second or more, the oldest first. */
+function longTransactions(tx: Session | Parameters<Parameters<Database['begin']>[0]>[0]) {
+  return tx<{ pid: number; seconds: number }>`
+    select pid, extract(epoch from clock_timestamp() - xact_start)::float8 as seconds
+    from   pg_stat_activity
+    where  backend_type = 'client backend' and xact_start < clock_timestamp() - interval '500 ms' and pid <> pg_backend_pid()
+    order  by xact_start
+    limit  3`
+}
+
+const sqlState = (error: unknown) => (error as { code?: string }).code
+const isLockTimeout = (error: unknown) => sqlState(error) === '55P03'
+const isNoPartition = (error: unknown) => sqlState(error) === '23514' && /no partition/.test((error as Error).message)
