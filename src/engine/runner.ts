@@ -1,4 +1,5 @@
 /** Runs one consumer while this process owns it: reads on from its checkpoint, steps, retries what is due. */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { advance, confirm, Fenced } from './checkpoint.ts'
 import type { Consumer } from './consumer.ts'
 import type { Database } from './database.ts'
@@ -22,6 +23,9 @@ const CRASHES_TO_GIVE_UP = 5
 const REFRESH_MS = 1_000
 /** A checkpoint that moved only past events of no concern is written this often. */
 const IDLE_CHECKPOINT_MS = 250
+
+/** Whose work the running code is: the watchdog asks, when something blocks the event loop. */
+export const running = new AsyncLocalStorage<string>()
 
 /** Called after a commit, with the database's clock. */
 export type Applied = (consumer: string, events: LoggedEvent[], at: Date) => void
@@ -168,7 +172,11 @@ export class Runner {
     this.#limit = Math.min(this.#limit * 2, this.consumer.batch ?? USUAL_BATCH[this.consumer.kind])
   }
 
-  async run(signal: AbortSignal): Promise<void> {
+  run(signal: AbortSignal): Promise<void> {
+    return running.run(this.consumer.name, () => this.#loop(signal))
+  }
+
+  async #loop(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       if (!this.#claim) {
         await pause(50, signal)
