@@ -5,6 +5,9 @@ import type { LoggedEvent } from '../../engine/event.ts'
 import type { Product } from '../catalog/events.ts'
 import type { Stock } from '../inventory/events.ts'
 
+// No JSON text contains it raw: so a batch of texts travels as one, which spares quoting and parsing an array.
+const separator = '\u001e'
+
 export function storefrontProjection(): Projection {
   return projection({
     name: 'storefront',
@@ -27,7 +30,7 @@ function saveProducts(changes: LoggedEvent[], tx: Sql) {
     select product_id, version, live, view::json
       from unnest(${rows.map((r) => r.product.id)}::text[], ${rows.map((r) => r.change.version)}::bigint[],
                   ${rows.map((r) => r.product.status === 'active' && r.change.type !== 'product.deleted')}::boolean[],
-                  ${rows.map((r) => JSON.stringify(viewOf(r.product)))}::text[]) as u (product_id, version, live, view)
+                  string_to_array(${rows.map((r) => JSON.stringify(viewOf(r.product))).join(separator)}, ${separator})) as u (product_id, version, live, view)
     on conflict (product_id) do update set version = excluded.version, live = excluded.live, view = excluded.view
     where excluded.version > p.version`
 }
