@@ -1,0 +1,15 @@
+/** The program: `lockstep <command>`. Each command is a file in cli/ and loads what it needs when it runs. */
+import { enableCompileCache } from 'node:module'
+import { explainFailure } from './cli/failure.ts'
+import { buildProgram } from './cli/program.ts'
+
+enableCompileCache()
+
+const program = buildProgram()
+const given = process.argv.slice(2)
+try {
+  await program.parseAsync(given.length === 0 ? ['serve'] : given, { from: 'user' })
+} catch (error) {
+  const debug = program.opts<{ debug?: boolean }>().debug ?? given.includes('--debug')
+  process.exitCode = await explainFailure(error, debug)
+}

@@ -1,0 +1,141 @@
+/** `lockstep serve`: the steps as they are done, one box when all is up, and a clean end. */
+import { Command } from 'commander'
+import type { Logger } from 'pino'
+import { nearest } from '../../services/search/spelling.ts'
+import type { Running } from '../serve.ts'
+import type { ServiceName } from '../services.ts'
+import { box } from './box.ts'
+import { exits, explainFailure, Failure } from './failure.ts'
+import { examples } from './help.ts'
+import { paintAside as paint, say } from './output.ts'
+import { interruptible } from './session.ts'
+import { version } from './version.ts'
+
+/** From the signal to the end of the process, at most. */
+const STOP_MS = 4_800
+
+export function serveCommand(): Command {
+  const command = new Command('serve')
+    .description('bring everything up on an embedded Postgres, or on DATABASE_URL; with names, only these services')
+    .argument('[services...]', 'services to run; all without a name')
+    .action((services: string[]) => run(services, command.optsWithGlobals<{ debug?: boolean }>().debug ?? false))
+  return examples(
+    command,
+    'lockstep serve',
+    'lockstep serve inventory search',
+    'PORT=8080 LOCKSTEP_DEMO=off lockstep serve',
+  )
+}
+
+async function run(given: string[], debug: boolean): Promise<void> {
+  const { readConfig } = await import('../config.ts')
+  const config = readConfig(process.env)
+  const [{ pino }, { serviceNames }, { serve }, { lines }, { watchEventLoop }] = await Promise.all([
+    import('pino'),
+    import('../services.ts'),
+    import('../serve.ts'),
+    import('./log-lines.ts'),
+    import('../watchdog.ts'),
+  ])
+  const services = chosen(given, serviceNames)
+  const log = pino({ level: config.logLevel }, lines())
+  const { signal, release } = interruptible()
+  const stop = new AbortController()
+  signal.addEventListener('abort', () => {
+    say(paint.dim('\nstopping; once more Ctrl-C ends it at once'))
+    setTimeout(() => process.exit(exits.failed), STOP_MS).unref()
+  })
+  surviveNothing(log, stop)
+  const unwatch = watchEventLoop()
+  try {
+    say(`${paint.bold('lockstep')} ${version()}\n`)
+    await serve({
+      config,
+      version: version(),
+      services,
+      log,
+      signal: AbortSignal.any([signal, stop.signal]),
+      onStep: (what, seconds) => say(`${paint.green('✓')} ${what.padEnd(40)} ${paint.dim(`${seconds.toFixed(1)} s`)}`),
+      onNote: (text) => say(`${paint.yellow('!')} ${text}`),
+      onReady: (running) => say(`\n${welcome(running, services.length === serviceNames.length)}\n`),
+    })
+    process.exitCode = stop.signal.aborted ? exits.failed : exits.ok
+    if (signal.aborted) say(`${paint.green('✓')} stopped; the data is in ${where(config)}`)
+  } catch (error) {
+    process.exitCode = await explainFailure(error, debug)
+  } finally {
+    release()
+    await unwatch()
+  }
+}
+
+const where = (config: { embedded: boolean; dataDirectory: string }) =>
+  config.embedded ? config.dataDirectory : 'the database'
+
+function chosen(given: string[], all: readonly ServiceName[]): ServiceName[] {
+  if (given.length === 0) return [...all]
+  for (const name of given) {
+    if (all.includes(name as ServiceName)) continue
+    const [meant] = nearest(name, [...all])
+    const next = meant ? `did you mean ${meant}?` : `there are ${all.join(', ')}`
+    throw new Failure(exits.usage, `there is no service ${name}`, next)
+  }
+  return all.filter((name) => given.includes(name))
+}
+
+/** After an error that nobody caught nothing can be trusted: it is logged, everything is closed in order, and the exit code says so. */
+function surviveNothing(log: Logger, stop: AbortController): void {
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (error: unknown) => {
+      log.fatal({ err: error }, `${event}: this is a bug; stopping`)
+      if (stop.signal.aborted) process.exit(exits.failed)
+      process.exitCode = exits.failed
+      setTimeout(() => process.exit(exits.failed), STOP_MS).unref()
+      stop.abort()
+    })
+  }
+}
+
+function welcome({ url, loginUrl, productId, system }: Running, whole: boolean): string {
+  const { embedded, dataDirectory } = system.config
+  const tries = [
+    ['npx lockstep status', 'how far everybody is'],
+    ...(productId
+      ? [
+          [`npx lockstep explain ${productId}`, ''],
+          ['npx lockstep events tail', 'what happens right now'],
+        ]
+      : [['npx lockstep import products.csv', 'your catalogue']]),
+    ['npx lockstep --help', 'everything else'],
+  ].map(([what = '', why = '']) => `  ${paint.cyan(what.padEnd(40))} ${paint.dim(why)}`)
+  const field = (name: string, value: string, note = '') => `${paint.dim(name.padEnd(9))} ${value}  ${paint.dim(note)}`
+  return box(
+    `${whole ? 'Lockstep' : system.serving.map(({ name }) => name).join(', ')} is running`,
+    `${(performance.now() / 1_000).toFixed(1)} s`,
+    [
+      field('log in', loginUrl),
+      field('', '', 'works once, for ten minutes'),
+      field('API', `${url}/docs`),
+      field('data', embedded ? dataDirectory : 'DATABASE_URL'),
+      '',
+      'Try, in another terminal:',
+      ...tries,
+      '',
+      ...(productId && embedded ? breaking(url, productId) : []),
+      paint.dim('Ctrl-C stops everything; the data stays.'),
+    ],
+  )
+}
+
+/** Break a consumer, see it fail for one product, retry. */
+const breaking = (url: string, productId: string) => [
+  'Break search for one product, change that, and see who has it:',
+  ...[
+    'TOKEN=$(npx lockstep token --role ADMIN)',
+    'call() { curl -s -H "authorization: Bearer $TOKEN" -H content-type:application/json "$@"; }',
+    `call ${url}/v1/consumers/search/faults -d '{"keys":["${productId}"]}'`,
+    `call ${url}/v1/products/${productId} -X PATCH -d '{"title":"Another title"}'`,
+    `npx lockstep status ${productId}`,
+  ].map((line) => `  ${paint.cyan(line)}`),
+  '',
+]

@@ -1,0 +1,111 @@
+/** `lockstep status`: how far every consumer has come; for one product, who has its change, who has not, and why. */
+import { Command } from 'commander'
+import type { ConsumerState } from '../../engine/consumers.ts'
+import type { ConsumerStatus } from '../../engine/sync-status.ts'
+import { exits } from './failure.ts'
+import { examples } from './help.ts'
+import { type Column, grouped, lasting, paint, paintAside, printList, printOne, say, table } from './output.ts'
+import { inSystem, type Session } from './session.ts'
+import { productOf } from './subject.ts'
+
+export function statusCommand(): Command {
+  const command = new Command('status')
+    .description('how far each consumer has come; for a product, who has its change, who has not, and why')
+    .argument('[product]', 'id of a product, or one of its SKUs')
+    .action((product: string | undefined) =>
+      inSystem(command, (session) => (product === undefined ? ofAll(session) : ofProduct(session, product))),
+    )
+  return examples(command, 'lockstep status', 'lockstep status lamp-01', 'lockstep status LAMP-01-RED -o json')
+}
+
+async function ofAll({ db, format }: Session): Promise<number> {
+  const { listConsumers } = await import('../../engine/consumers.ts')
+  const consumers = await listConsumers(db)
+  printList(format, consumers, consumerColumns)
+  const behind = consumers.filter(({ lagEvents }) => lagEvents > 0)
+  const dead = consumers.reduce((sum, consumer) => sum + consumer.dead, 0)
+  const end = consumers[0]?.end ?? 0
+  say('')
+  say(
+    behind.length === 0
+      ? `${paintAside.green('✓')} all ${consumers.length} consumers have all ${grouped(end)} events`
+      : `${paintAside.yellow('…')} ${behind.length} of ${consumers.length} consumers have not come to the log's end, ${grouped(end)}, yet`,
+  )
+  if (dead > 0)
+    say(`${paintAside.red('✗')} ${grouped(dead)} dead letters: ${paintAside.bold('lockstep dead-letters ls')}`)
+  const orphans = consumers.filter(({ owner, paused }) => owner === null && !paused)
+  if (orphans.length > 0)
+    say(paintAside.yellow(`nobody runs ${orphans.map(({ name }) => name).join(', ')}: npx lockstep serve`))
+  return exits.ok
+}
+
+export const consumerColumns: Column<ConsumerState>[] = [
+  { head: 'consumer', value: ({ name }) => name, paint: (text) => paint.bold(text) },
+  { head: 'kind', value: ({ kind }) => kind, wide: true },
+  { head: 'state', value: stateOf, paint: (text) => stateColours[text]?.(text) ?? text },
+  { head: 'position', value: ({ position }) => position },
+  { head: 'behind', value: ({ lagEvents }) => lagEvents },
+  { head: 'since', value: ({ lagEvents, lagSeconds }) => (lagEvents === 0 ? '' : lasting(lagSeconds)) },
+  { head: 'retrying', value: ({ retrying }) => retrying, paint: (text) => (text === '0' ? text : paint.yellow(text)) },
+  { head: 'dead', value: ({ dead }) => dead, paint: (text) => (text === '0' ? text : paint.red(text)) },
+  { head: 'follows', value: ({ on }) => on.join(' '), wide: true },
+  { head: 'owner', value: ({ owner }) => owner ?? '', wide: true },
+]
+
+function stateOf({ paused, owner, lagEvents }: ConsumerState): string {
+  if (paused) return 'paused'
+  if (owner === null) return 'not running'
+  return lagEvents === 0 ? 'up to date' : 'catching up'
+}
+
+const stateColours: Record<string, (text: string) => string> = {
+  paused: paint.yellow,
+  'not running': paint.yellow,
+  'catching up': paint.cyan,
+  'up to date': paint.green,
+}
+
+async function ofProduct({ db, format }: Session, given: string): Promise<number> {
+  const { syncStatus } = await import('../../engine/sync-status.ts')
+  const { id, version } = await productOf(db, given)
+  const status = await syncStatus(db, id)
+  printOne(format, { productId: id, version, ...status }, () => table(status.consumers, statusColumns).join('\n'))
+  say('')
+  say(
+    `product ${paintAside.bold(id)} version ${version}: ${overallColours[status.overallStatus](status.overallStatus)}`,
+  )
+  return exits.ok
+}
+
+const overallColours = {
+  completed: paintAside.green,
+  processing: paintAside.cyan,
+  'partial-failure': paintAside.red,
+}
+
+const statusColours = { done: paint.green, pending: paint.cyan, retrying: paint.yellow, failed: paint.red }
+
+export const statusColumns: Column<ConsumerStatus>[] = [
+  { head: 'consumer', value: ({ consumer }) => consumer, paint: (text) => paint.bold(text) },
+  { head: 'status', value: ({ status }) => status, paint: (text, { status }) => statusColours[status](text) },
+  { head: 'why', value: reasonOf },
+]
+
+/** Why a consumer is where it is with a key. */
+export function reasonOf(status: ConsumerStatus): string {
+  if (status.failureId !== undefined) {
+    const tries = `${status.attempts} ${status.attempts === 1 ? 'try' : 'tries'}`
+    const next = status.retryAt ? `, next ${inTime(status.retryAt)}` : ''
+    const letter = status.status === 'failed' ? `dead letter ${status.failureId} after ` : ''
+    return `${letter}${tries}${next}: ${status.error || 'waits behind an earlier event'}`
+  }
+  if (status.pendingType) return `has ${status.pendingType} to do, in the log for ${ago(status.pendingSince)}`
+  return status.concerned ? '' : 'follows nothing that happened to it'
+}
+
+const inTime = (at: Date) => {
+  const seconds = (at.getTime() - Date.now()) / 1_000
+  return seconds <= 0 ? 'now' : `in ${lasting(seconds)}`
+}
+
+const ago = (at: Date | undefined) => lasting(Math.max(0, Date.now() - (at?.getTime() ?? Date.now())) / 1_000)

@@ -1,0 +1,117 @@
+/** What Prometheus reads at /metrics: our own names, document B's (Monitoring and Alerting), and the process's. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { listConsumers } from '../engine/consumers.ts'
+import type { Database } from '../engine/database.ts'
+import type { Engine, EngineOptions } from '../engine/engine.ts'
+import { matches } from '../engine/event.ts'
+
+export interface Metrics {
+  registry: Registry
+  /** For the engine's options: called after each commit. */
+  applied: NonNullable<EngineOptions['applied']>
+  committed: NonNullable<EngineOptions['committed']>
+  /** From here on a scrape asks the database, once for all gauges. */
+  follow(engine: Engine): void
+}
+
+/** A scrape counts products anew at most so often: it reads every level. */
+const COUNT_EVERY_MS = 10_000
+
+export function createMetrics(): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry })
+  const commands = new Counter({
+    name: 'lockstep_commands_total',
+    help: 'Commands carried out.',
+    labelNames: ['source'],
+    registers,
+  })
+  const batches = new Histogram({
+    name: 'lockstep_batch_commands',
+    help: 'Commands committed together.',
+    buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000],
+    registers,
+  })
+  const appliedSeconds = new Histogram({
+    name: 'lockstep_applied_seconds',
+    help: 'From an event’s commit to its application, in seconds; the oldest and the newest of each batch.',
+    labelNames: ['consumer'],
+    buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600],
+    registers,
+  })
+  return {
+    registry,
+    committed(source, count) {
+      commands.inc({ source }, count)
+      batches.observe(count)
+    },
+    applied(consumer, events, at) {
+      for (const event of new Set([events[0], events.at(-1)]))
+        if (event) appliedSeconds.observe({ consumer }, Math.max(0, at.getTime() - event.at.getTime()) / 1_000)
+    },
+    follow(engine) {
+      gauges(registry, engine.db)
+      const failures = new Counter({
+        name: 'inventory_update_failures_total',
+        help: 'Orders that asked for more than there was, seen by this process (B).',
+        registers,
+      })
+      engine.observe(['stock.update.failed'], (events) => failures.inc(events.length))
+    },
+  }
+}
+
+function gauges(registry: Registry, db: Database): void {
+  const gauge = (name: string, help: string, labelNames: string[] = []) =>
+    new Gauge({ name, help, labelNames, registers: [] })
+  const lagEvents = gauge('lockstep_consumer_lag_events', 'Events a consumer has yet to look at.', ['consumer'])
+  const lagSeconds = gauge('lockstep_consumer_lag_seconds', 'Age of the first of them, in seconds.', ['consumer'])
+  const deadLetters = gauge('lockstep_dead_letters', 'Dead letters of a consumer.', ['consumer'])
+  const updateLag = gauge(
+    'inventory_update_lag_ms',
+    'Age of the oldest stock event that a consumer has yet to apply (B).',
+  )
+  const outOfStock = gauge('out_of_stock_products_total', 'Active products of which nothing is left (B).')
+  const dlq = gauge('dlq_message_count', 'Dead letters of all consumers (B).')
+  let counted = { at: Number.NEGATIVE_INFINITY, products: 0 }
+  const ask = async () => {
+    if (performance.now() - counted.at > COUNT_EVERY_MS)
+      counted = { at: performance.now(), products: await outOfStockProducts(db) }
+    const consumers = await listConsumers(db)
+    for (const { name, ...consumer } of consumers) {
+      lagEvents.set({ consumer: name }, consumer.lagEvents)
+      lagSeconds.set({ consumer: name }, consumer.lagSeconds)
+      deadLetters.set({ consumer: name }, consumer.dead)
+    }
+    const stock = consumers.filter(({ on }) => on.some((pattern) => matches(pattern, 'stock.updated')))
+    updateLag.set(Math.max(0, ...stock.map((consumer) => consumer.lagSeconds)) * 1_000)
+    outOfStock.set(counted.products)
+    dlq.set(consumers.reduce((sum, { dead }) => sum + dead, 0))
+  }
+  // The first gauge asks for all: prom-client collects them together. Without the database they keep what they said last.
+  let asked: Promise<void> | undefined
+  for (const each of [lagEvents, lagSeconds, deadLetters, updateLag, outOfStock, dlq]) {
+    Object.assign(each, {
+      collect: () =>
+        (asked ??= ask()
+          .catch(() => {})
+          .finally(() => {
+            asked = undefined
+          })),
+    })
+    registry.registerMetric(each)
+  }
+}
+
+async function outOfStockProducts(db: Database): Promise<number> {
+  const [row] = await db<{ count: number }>`
+    select count(*)::int as count
+    from   (select   s.product_id
+            from     inventory.stock s
+            left     join inventory.levels l using (sku)
+            where    s.active
+            group by s.product_id
+            having   coalesce(sum(l.on_hand - l.reserved), 0) <= 0) as gone`
+  return row?.count ?? 0
+}

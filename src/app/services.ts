@@ -1,0 +1,41 @@
+/** The whole system on one screen: every service of the shop, and what they are given of each other. */
+import type { App } from '../engine/http.ts'
+import type { Engine, Service } from '../engine/service.ts'
+import { catalogService } from '../services/catalog/service.ts'
+import { collectionsService } from '../services/collections/service.ts'
+import { inventoryService } from '../services/inventory/service.ts'
+import { notificationsService } from '../services/notifications/service.ts'
+import { searchService } from '../services/search/service.ts'
+import { seoService } from '../services/seo/service.ts'
+import { storefrontService } from '../services/storefront/service.ts'
+import type { Config } from './config.ts'
+
+export function wire(engine: Engine, config: Pick<Config, 'stock' | 'storefront'>) {
+  const catalog = catalogService(engine)
+  const inventory = inventoryService(engine, config.stock)
+  return {
+    // sources
+    catalog,
+    inventory,
+    // consumers
+    search: searchService(engine),
+    collections: collectionsService(engine),
+    seo: seoService(engine),
+    storefront: storefrontService(engine, { ...config.storefront, inventory: inventory.ofProduct }),
+    notifications: notificationsService(engine),
+  } satisfies Record<ServiceName, Service<App>>
+}
+
+/** Known before there is an engine, so that `lockstep serve serach` is told at once. */
+export const serviceNames = [
+  'catalog',
+  'inventory',
+  'search',
+  'collections',
+  'seo',
+  'storefront',
+  'notifications',
+] as const
+
+export type ServiceName = (typeof serviceNames)[number]
+export type Services = ReturnType<typeof wire>
