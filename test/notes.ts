@@ -44,13 +44,27 @@ export const notes: Source<Note, WriteNote, NoteWritten> = {
       const states = new Map(rows.map((row) => [row.id, { version: row.version, state: { text: row.text } }]))
       return { states, blocked: all.map((row) => row.id).filter((id) => !states.has(id)) }
     },
-    save(tx, { states }) {
-      const rows = [...states]
-      return tx`
-        insert into notes (id, version, text)
-        select * from unnest(${rows.map(([id]) => id)}::text[], ${rows.map(([, { version }]) => version)}::bigint[],
-                             ${rows.map(([, { state }]) => state?.text)}::text[])
-        on conflict (id) do update set version = excluded.version, text = excluded.text`
+    async save(tx, { states, facts }) {
+      const born = new Set(facts.flatMap(({ fact, version }) => (version === 1 ? [fact.entity] : [])))
+      const [fresh, old] = [[...states].filter(([id]) => born.has(id)), [...states].filter(([id]) => !born.has(id))]
+      const columns = (rows: typeof fresh) =>
+        [
+          rows.map(([id]) => id),
+          rows.map(([, { version }]) => version),
+          rows.map(([, { state }]) => state?.text),
+        ] as const
+      const [ids, versions, texts] = columns(fresh)
+      const [oldIds, oldVersions, oldTexts] = columns(old)
+      await Promise.all([
+        // plainly: two processes that create the same note must not both succeed
+        tx`
+          insert into notes (id, version, text)
+          select * from unnest(${ids}::text[], ${versions}::bigint[], ${texts}::text[])`,
+        tx`
+          update notes n set version = o.version, text = o.text
+          from   unnest(${oldIds}::text[], ${oldVersions}::bigint[], ${oldTexts}::text[]) as o (id, version, text)
+          where  n.id = o.id`,
+      ])
     },
   },
 }

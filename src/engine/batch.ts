@@ -36,6 +36,8 @@ export interface Job<Command> {
   touches: EntityId[]
   since: number
   tries: number
+  /** How often it met another writer's row. */
+  clashes: number
   commitSent: boolean
   /** Of a command without a key whose commit was sent: what it will be answered, and the batch whose record tells whether that came true. */
   pending?: { executed: Executed; batch: string } | undefined
@@ -48,6 +50,7 @@ export class Batch<State, Command, F extends Fact> implements Changed<State, F> 
   readonly done: { job: Job<Command>; executed: Executed }[] = []
   readonly facts: Changed<State, F>['facts'] = []
   readonly events: Appendable[] = []
+  readonly #refusals: { job: Job<Command>; error: unknown }[] = []
   readonly #source: Source<State, Command, F>
   readonly #folded: Map<EntityId, Versioned<State>>
   readonly #assumed = new Map<EntityId, Versioned<State>>()
@@ -68,6 +71,10 @@ export class Batch<State, Command, F extends Fact> implements Changed<State, F> 
       if (state) states.set(entity, state)
     }
     return states
+  }
+
+  get refused(): Job<Command>[] {
+    return this.#refusals.map(({ job }) => job)
   }
 
   get nothingToWrite(): boolean {
@@ -107,7 +114,7 @@ export class Batch<State, Command, F extends Fact> implements Changed<State, F> 
         this.done.push(decided)
         if (key !== undefined) this.#byKey.set(key, decided)
       } catch (error) {
-        this.later(() => job.reject(error))
+        this.#refusals.push({ job, error })
       }
     }
   }
@@ -129,6 +136,7 @@ export class Batch<State, Command, F extends Fact> implements Changed<State, F> 
   settle(): void {
     for (const { job, executed } of this.done) job.resolve(executed)
     for (const work of this.#afterwards) work()
+    for (const { job, error } of this.#refusals) job.reject(error) // unless it was found out to be a repetition
   }
 
   /** Decides one command and folds its facts in. Throws the rejection; unless that states facts, nothing is folded then. */

@@ -80,7 +80,14 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
 
   const reserve = async (): Promise<Session> => {
     const client = await pool.connect()
-    const session = statements((config) => client.query(config)) as Session
+    let cause: unknown
+    const session = statements((config) =>
+      client.query(config).catch((error: { code?: string }) => {
+        // Of statements issued together the later ones fail because an earlier one did: whoever hears of theirs first should learn why.
+        if (error.code !== '25P02') cause = error
+        throw cause ?? error
+      }),
+    ) as Session
     Object.defineProperty(session, 'pid', { value: (client as unknown as { processID: number }).processID })
     let released = false
     session.release = (error) => {

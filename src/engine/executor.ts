@@ -64,6 +64,7 @@ function jobOf<State, Command, F extends Fact>(
     touches: source.decider.touches(command),
     since: performance.now(),
     tries: 0,
+    clashes: 0,
     commitSent: false,
     resolve,
     reject,

@@ -13,6 +13,8 @@ import { OutcomeUnknown, Unavailable } from './unavailable.ts'
 
 /** Commands in one transaction at most. */
 const MAX_BATCH = 2_000
+/** So often commands that met another writer's row (a unique violation) are looked at anew before they are tried one by one. */
+const CLASHES = 3
 /** States kept in memory to decide ahead on. */
 const KNOWN_STATES = 6_000
 
@@ -47,6 +49,8 @@ export class Lane<State, Command, F extends Fact> {
   #clock = { database: 0, here: 0 }
   #running: Promise<void> | undefined
   #session: Session | undefined
+  /** Who held the rows that were last waited for, the longest transaction first. */
+  #holders: Holder[] = []
 
   constructor(db: Database, source: Source<State, Command, F>, options: LaneOptions, patience: Patience<Command>) {
     this.#db = db
@@ -147,7 +151,15 @@ export class Lane<State, Command, F extends Fact> {
   }
 
   async #recover(jobs: Job<Command>[], error: unknown): Promise<() => void> {
-    if (isConnectionLoss(error)) await this.#again(jobs)
+    if (isConnectionLoss(error)) {
+      await this.#again(jobs)
+      return () => {}
+    }
+    for (const job of jobs) {
+      job.pending = undefined // anything but a lost connection is an answer: rolled back
+      job.commitSent = false
+    }
+    if (isClash(error) && jobs.every((job) => job.clashes++ < CLASHES)) this.#queue.unshift(...jobs)
     else if (isLockTimeout(error) && this.#patience.patient) await this.#nameBlockers(jobs)
     else if (isLockTimeout(error)) await this.#headHeld(jobs)
     else if (isNoPartition(error) && jobs.every((job) => job.tries++ < 3)) {
@@ -176,7 +188,7 @@ export class Lane<State, Command, F extends Fact> {
       session`begin`,
       patient ? session.text(`set local lock_timeout = ${Math.round(this.#options.lockTimeoutMs)}`) : undefined,
       keyed.length === 0 ? [] : this.#answered(session, keyed),
-      store.load(session, ids, { skipLocked: !patient }),
+      patient ? this.#wait(session, ids) : store.load(session, ids, { skipLocked: true }),
       session<{ now: number }>`select (extract(epoch from clock_timestamp()) * 1000)::float8 as now`,
     ])
     failpoint('rows-locked')
@@ -189,12 +201,20 @@ export class Lane<State, Command, F extends Fact> {
       rest = jobs
     }
     this.#decide(batch, rest, known, new Set(loaded.blocked))
+    // `known` was read before the locks were ours. What is refused now may have been carried out in between, by another process or by a session
+    // of ours that was given up for dead: then its own doing is why it is refused, and its key tells.
+    const refused = batch.refused.filter((job) => job.fingerprint !== null)
+    const settled = refused.length === 0 ? undefined : this.#settled(session, batch, refused)
     if (batch.nothingToWrite) {
-      await session`rollback`
+      await Promise.all([settled, session`rollback`])
       return batch
     }
     const { states } = batch
-    const saved = Promise.all([store.save(session, { states, facts: batch.facts }), this.#remember(session, batch)])
+    const saved = Promise.all([
+      store.save(session, { states, facts: batch.facts }),
+      this.#remember(session, batch),
+      settled,
+    ])
     this.#lookAhead(states)
     await saved
     failpoint('states-written')
@@ -204,6 +224,31 @@ export class Lane<State, Command, F extends Fact> {
     if (batch.events.length > 0) this.#options.appended()
     this.#options.committed?.(this.#source.name, batch.done.length)
     return batch
+  }
+
+  /** Loads under locks, and notes who is in the way while it waits for them. */
+  async #wait(session: Session, ids: EntityId[]) {
+    this.#holders = []
+    const look = setInterval(async () => {
+      const holders = await this.#db<Holder>`
+        select a.pid, extract(epoch from clock_timestamp() - a.xact_start)::float8 as seconds
+        from   unnest(pg_blocking_pids(${session.pid})) as holder (pid)
+        join   pg_stat_activity a on a.pid = holder.pid
+        order  by a.xact_start`.catch(() => [])
+      if (holders.length > 0) this.#holders = holders
+    }, this.#options.lockTimeoutMs / 4)
+    try {
+      return await this.#source.store.load(session, ids, { skipLocked: false })
+    } finally {
+      clearInterval(look)
+    }
+  }
+
+  async #settled(session: Session, batch: Batch<State, Command, F>, refused: Job<Command>[]) {
+    for (const { scope, key, fingerprint, answer } of await this.#answered(session, refused)) {
+      const job = refused.find((each) => each.scope === scope && each.key === key)
+      if (job) batch.repeat(job, fingerprint, () => JSON.parse(answer))
+    }
   }
 
   #decide(batch: Batch<State, Command, F>, jobs: Job<Command>[], known: Answered[], blocked: Set<EntityId>) {
@@ -278,11 +323,16 @@ export class Lane<State, Command, F extends Fact> {
     }
   }
 
-  /** Did the batch's transaction commit? Writing its record either finds it (after waiting for a commit under way) or keeps it from ever committing. */
+  /**
+   * Did the batch's transaction commit? Its record is found (after waiting for a commit under way), or written here so that it never can. The
+   * answer stays the same however often it is asked: the first asking may have lost its connection too.
+   */
   async #wasCommitted(batch: string): Promise<boolean> {
-    const { count } = await this.#db`
-      insert into lockstep.commands (scope, key, answer) values ('batch', ${batch}, '{}') on conflict (scope, key) do nothing`
-    return count === 0
+    const [record] = await this.#db<{ fingerprint: string | null }>`
+      insert into lockstep.commands as c (scope, key, fingerprint, answer) values ('batch', ${batch}, 'given up', '{}')
+      on conflict (scope, key) do update set fingerprint = c.fingerprint
+      returning fingerprint`
+    return record?.fingerprint === null
   }
 
   async #headHeld(jobs: Job<Command>[]) {
@@ -294,40 +344,30 @@ export class Lane<State, Command, F extends Fact> {
   /** After a lock timeout: who holds which rows. Their commands are turned away with the holder's pid, the others go on. */
   async #nameBlockers(jobs: Job<Command>[]) {
     const ids = [...new Set(jobs.flatMap((job) => job.touches))]
-    const probe = await this.#db
-      .begin(async (tx) => {
-        const { blocked } = await this.#source.store.load(tx, ids, { skipLocked: true })
-        return { blocked: new Set(blocked), holders: await longTransactions(tx) }
-      })
+    const blocked = await this.#db
+      .begin(async (tx) => new Set((await this.#source.store.load(tx, ids, { skipLocked: true })).blocked))
       .catch(() => undefined)
     for (const job of jobs) {
-      const entity = job.touches.find((id) => probe?.blocked.has(id))
-      if (probe && !entity) this.#queue.push(job)
+      const entity = job.touches.find((id) => blocked?.has(id))
+      if (blocked && !entity) this.#queue.push(job)
       else {
-        const message = `${entity ?? 'what the command touches'} is held by ${sessionOf(probe?.holders[0])}; come again`
-        job.reject(new Unavailable(message, { entity, blockedBy: probe?.holders.map((holder) => holder.pid) }))
+        const message = `${entity ?? 'what the command touches'} is held by ${sessionOf(this.#holders[0])}; come again`
+        job.reject(new Unavailable(message, { entity, blockedBy: this.#holders.map((holder) => holder.pid) }))
       }
     }
   }
 }
 
+type Holder = { pid: number; seconds: number }
 type Answered = { scope: string; key: string; fingerprint: string | null; answer: string }
 
-const sessionOf = (holder: { pid: number; seconds: number } | undefined) =>
+const sessionOf = (holder: Holder | undefined) =>
   holder
     ? `the Postgres session with pid ${holder.pid}, in a transaction for ${Math.round(holder.seconds)} s`
     : 'another session'
 
-/** Sessions in a transaction for half a second or more, the oldest first. */
-function longTransactions(tx: Session | Parameters<Parameters<Database['begin']>[0]>[0]) {
-  return tx<{ pid: number; seconds: number }>`
-    select pid, extract(epoch from clock_timestamp() - xact_start)::float8 as seconds
-    from   pg_stat_activity
-    where  backend_type = 'client backend' and xact_start < clock_timestamp() - interval '500 ms' and pid <> pg_backend_pid()
-    order  by xact_start
-    limit  3`
-}
-
 const sqlState = (error: unknown) => (error as { code?: string }).code
 const isLockTimeout = (error: unknown) => sqlState(error) === '55P03'
+/** Somebody else was first with the same entity, version or key: looking again tells what is so now. */
+const isClash = (error: unknown) => sqlState(error) === '23505'
 const isNoPartition = (error: unknown) => sqlState(error) === '23514' && /no partition/.test((error as Error).message)

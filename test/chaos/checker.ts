@@ -89,7 +89,7 @@ export async function watch(db: Database): Promise<void> {
       insert into witnessed (name, epoch, position, session) values (new.name, new.epoch, new.position, current_setting('application_name'));
       return new;
     end $$;
-    create trigger witness after update on lockstep.consumers for each row when (new.owner is not null) execute function witness();
+    create trigger witness after update of position, epoch on lockstep.consumers for each row when (new.owner is not null) execute function witness();
     create table went_back (what text);
     create function refuse_nothing() returns trigger language plpgsql as $$
     begin

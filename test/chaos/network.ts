@@ -19,6 +19,8 @@ export interface Wire {
    * stay connected, nothing arrives. Resolves when it happened.
    */
   swallowFrom(text: string): Promise<void>
+  /** Resets the next connection whose server answers with this text, instead of handing the answer on. Resolves when it happened. */
+  loseAnswer(text: string): Promise<void>
   /** Each byte sequence arrives in pieces of at most so many bytes; 0 for no slicing. */
   slice(bytes: number): void
   /** Passes everything again; black holes are reset. */
@@ -39,6 +41,7 @@ export async function openWire(databaseUrl: string): Promise<Wire> {
   let pieces = 0
   let budget: { left: number; how: 'reset' | 'close' } | undefined
   let swallow: { text: Buffer; done: () => void } | undefined
+  let lose: { text: Buffer; done: () => void } | undefined
 
   const end = (link: Link, how: 'reset' | 'close') => {
     links.delete(link)
@@ -69,6 +72,11 @@ export async function openWire(databaseUrl: string): Promise<Wire> {
     })
     link.server.on('data', (bytes) => {
       if (link.swallowed) return
+      if (lose && bytes.includes(lose.text)) {
+        lose.done()
+        lose = undefined
+        return end(link, 'reset')
+      }
       if (budget && (budget.left -= bytes.length) <= 0) {
         pass(client, bytes.subarray(0, bytes.length + budget.left))
         end(link, budget.how)
@@ -108,6 +116,7 @@ export async function openWire(databaseUrl: string): Promise<Wire> {
       cut('reset')
     },
     swallowFrom: (text) => new Promise((done) => (swallow = { text: Buffer.from(text), done })),
+    loseAnswer: (text) => new Promise((done) => (lose = { text: Buffer.from(text), done })),
     slice: (bytes) => void (pieces = bytes),
     heal() {
       down = false

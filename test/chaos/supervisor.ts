@@ -53,6 +53,12 @@ export function failpointsHit(): Record<string, number> {
   return Object.fromEntries([...Map.groupBy(lines, (line) => line)].map(([name, hits]) => [name, hits.length]))
 }
 
+/** Is the process stopped (SIGSTOP) rather than running or sleeping? */
+export function isStopped(pid: number): boolean {
+  const status = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  return status.slice(status.lastIndexOf(')') + 2, status.lastIndexOf(')') + 3) === 'T'
+}
+
 /** Resolves when the host is ready for commands. `failpoints` as in LOCKSTEP_FAILPOINTS. */
 export async function startHost(
   url: string,

@@ -1,9 +1,9 @@
 /** Callers as they should be: a command without an answer is repeated under the same key, on whichever host there is, until its outcome is known. */
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Executor } from '../../src/engine/executor.ts'
 import type { WriteNote } from '../notes.ts'
 import type { Call } from './checker.ts'
 import type { Random } from './seed.ts'
-import type { Host } from './supervisor.ts'
 
 export interface Workload {
   calls: Call[]
@@ -22,7 +22,7 @@ let runs = 0
  * twenty is forbidden. `host()` answers whoever serves now.
  */
 export function startWorkload(
-  host: () => Host | undefined,
+  host: () => Pick<Executor<WriteNote>, 'execute'> | undefined,
   random: Random,
   { callers = 20, each = Number.POSITIVE_INFINITY, entities = 20, pauseMs = 0 } = {},
 ): Workload {
