@@ -6,8 +6,8 @@ import { pino } from 'pino'
 import { openEmbeddedPostgres } from '../src/app/postgres.ts'
 import { Engine, type EngineOptions } from '../src/engine/engine.ts'
 
-export interface Result {
-  bench: string
+/** What a measurement found. */
+export interface Finding {
   /** One sentence for people. */
   line: string
   figures: Record<string, number>
@@ -15,35 +15,44 @@ export interface Result {
   goals: Record<string, boolean>
 }
 
-/** Runs a measurement on a fresh server, prints its result, and leaves with 1 when a goal is missed. */
-export async function bench(name: string, measure: (server: Server) => Promise<Omit<Result, 'bench'>>): Promise<void> {
+/** Runs a measurement on a fresh server if its file was called, prints what it found, and leaves with 1 when a goal is missed. */
+export async function bench(
+  meta: ImportMeta,
+  name: string,
+  measure: (server: Server) => Promise<Finding>,
+): Promise<void> {
+  if (!meta.main) return
   const directory = await mkdtemp(join(tmpdir(), 'lockstep-bench-'))
   const postgres = await openEmbeddedPostgres({ directory: join(directory, 'postgres') })
-  let peakRss = 0
-  const watch = setInterval(() => (peakRss = Math.max(peakRss, process.memoryUsage.rss())), 50)
   try {
-    const server: Server = {
-      url: postgres.url,
-      engine: (options = {}) => new Engine({ url: postgres.url, log: pino({ level: 'warn' }), ...options }),
-    }
-    const { line, figures, goals } = await measure(server)
-    const memoryMb = Math.round(Math.max(peakRss, process.memoryUsage.rss()) / 1e6)
-    const result: Result = {
-      bench: name,
-      line,
-      figures: { ...figures, memoryMb },
-      goals: { ...goals, 'memory under 400 MB': memoryMb < 400 },
-    }
-    const missed = Object.entries(result.goals).filter(([, reached]) => !reached)
-    if (process.argv.includes('--json')) console.log(JSON.stringify(result))
-    else console.log(`${name}: ${line}; ${memoryMb} MB${missed.map(([goal]) => `; MISSED: ${goal}`).join('')}`)
+    const { line, figures, goals } = await watched(() => measure(serverAt(postgres.url)))
+    const missed = Object.entries(goals).filter(([, reached]) => !reached)
+    if (process.argv.includes('--json')) console.log(JSON.stringify({ bench: name, line, figures, goals }))
+    else console.log(`${name}: ${line}; ${figures.memoryMb} MB${missed.map(([goal]) => `; MISSED: ${goal}`).join('')}`)
     if (missed.length > 0) process.exitCode = 1
   } finally {
-    clearInterval(watch)
     await postgres.close()
     await rm(directory, { recursive: true, force: true })
   }
 }
+
+/** Adds this process's peak memory to what a measurement found, unless it watched another process's. */
+export async function watched(measure: () => Promise<Finding>): Promise<Finding> {
+  let peak = 0
+  const watch = setInterval(() => (peak = Math.max(peak, process.memoryUsage.rss())), 50)
+  try {
+    const { line, figures, goals } = await measure()
+    const memoryMb = figures.memoryMb ?? Math.round(peak / 1e6)
+    return { line, figures: { ...figures, memoryMb }, goals: { ...goals, 'memory under 400 MB': memoryMb < 400 } }
+  } finally {
+    clearInterval(watch)
+  }
+}
+
+export const serverAt = (url: string): Server => ({
+  url,
+  engine: (options = {}) => new Engine({ url, log: pino({ level: 'warn' }), ...options }),
+})
 
 export interface Server {
   url: string

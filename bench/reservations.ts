@@ -6,7 +6,7 @@
 import { type Database, openDatabase } from '../src/engine/database.ts'
 import { inventoryDecider } from '../src/services/inventory/decider.ts'
 import { inventoryStore } from '../src/services/inventory/store.ts'
-import { bench, seconds } from './bench.ts'
+import { bench, type Finding, type Server, seconds } from './bench.ts'
 
 const CONNECTIONS = 8
 const IN_FLIGHT = 4_000
@@ -15,7 +15,7 @@ const RIVAL_ORDERS = 4_000
 const SKUS = 5_000
 const STOCK = 10_000_000
 
-await bench('reservations', async ({ url, engine: open }) => {
+export async function reservations({ url, engine: open }: Server): Promise<Finding> {
   const engine = open()
   await engine.install([{ name: 'inventory', schema: new URL('../src/services/inventory/schema/', import.meta.url) }])
   const inventory = engine.executor({
@@ -80,7 +80,7 @@ await bench('reservations', async ({ url, engine: open }) => {
       'ledger = counters': wrong?.n === 0,
     },
   }
-})
+}
 
 /** Calls a second: `total` calls, at most `width` under way. */
 async function inFlight(width: number, total: number, call: () => Promise<unknown>): Promise<number> {
@@ -111,3 +111,5 @@ async function cte(db: Database, sku: string) {
     with taken as (update rival set on_hand = on_hand - 1 where sku = ${sku} and on_hand >= 1 returning on_hand)
     select * from taken`
 }
+
+await bench(import.meta, 'reservations', reservations)

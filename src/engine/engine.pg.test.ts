@@ -2,10 +2,12 @@ import { expect, test } from 'vitest'
 import { createTestDatabase } from '../../test/database.ts'
 import { notesService } from '../../test/notes.ts'
 import { testEngine } from '../testing.ts'
+import { projection } from './consumer.ts'
 import { Rejected } from './decider.ts'
 import type { EngineOptions } from './engine.ts'
 import { read } from './log.ts'
 import { syncStatus } from './sync-status.ts'
+import { KeysFailed } from './verdict.ts'
 
 async function start(options: Partial<EngineOptions> = {}) {
   const { url } = await createTestDatabase()
@@ -147,4 +149,29 @@ test("a reaction's later events of a failed key wait behind it, in order; other 
   const written = await db<{ entity: string; version: number }>`select entity, version from diary order by n`
   expect(written.filter((row) => row.entity === 'note/1').map((row) => row.version)).toEqual([1, 2, 3])
   expect(written.slice(0, 3).every((row) => row.entity === 'note/2')).toBe(true)
+})
+
+test('a projection that names the keys to blame is not split: the others go through in one more try', async () => {
+  const { url } = await createTestDatabase()
+  let calls = 0
+  const picky = projection({
+    name: 'picky',
+    on: ['note.*'],
+    async apply(changes) {
+      calls++
+      const bad = changes.filter((change) => Number(change.key) % 100 === 7)
+      if (bad.length > 0)
+        throw new KeysFailed(new Map(bad.map((change) => [change.key, new Error(`${change.key} is taken`)])))
+    },
+  })
+  const { engine, services } = await testEngine(url, (engine) => [{ ...notesService(engine), consumers: [picky] }], {
+    retry: { firstMs: 60_000 },
+  })
+  await using _ = engine
+  await Promise.all(Array.from({ length: 500 }, (_, n) => services[0]?.execute({ id: String(n), text: 'x' })))
+  await engine.settle()
+  expect(calls).toBe(2)
+  const failures = await engine.db`select key, error from lockstep.failures order by key::int`
+  expect(failures[0]).toEqual({ key: '7', error: '7 is taken' })
+  expect(failures).toHaveLength(5)
 })

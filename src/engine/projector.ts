@@ -11,9 +11,11 @@ import { failpoint } from './failpoint.ts'
 import { type Failed, failingKeys, recordFailures } from './failures.ts'
 import { latestOfKeys, likePattern } from './log.ts'
 import type { Step, StepContext } from './runner.ts'
+import { KeysFailed } from './verdict.ts'
 
 /** A part of a failed batch is tried with so many others at a time, so that a handler that hangs costs few deadlines. */
 const PARTS = 4
+const none: ReadonlyMap<string, Error> = new Map()
 
 interface Failing {
   position: number
@@ -105,20 +107,40 @@ export class Projector implements Step {
         const now = await advance(tx, name, epoch, position)
         return { failed, now }
       })
-    let outcome: { failed: Failed[]; now: Date }
-    try {
-      outcome = await commitWith(async (tx) => {
-        await this.#attempt(tx, changes, this.#context.timeoutMs)
-        return []
-      })
-    } catch (error) {
-      if (await nobodysFault(db, error)) throw error
-      const failed = await this.#split(changes, error)
-      outcome = await commitWith(async () => failed)
+    let rest = changes
+    const failed: Failed[] = []
+    for (;;) {
+      try {
+        const { now } = await commitWith(async (tx) => {
+          if (rest.length > 0) await this.#attempt(tx, rest, this.#context.timeoutMs)
+          return failed
+        })
+        failpoint('consumer-committed')
+        this.#remember(changes, failed)
+        applied?.(name, rest, now)
+        return
+      } catch (error) {
+        if (rest.length === 0 || (await nobodysFault(db, error))) throw error
+        const named = error instanceof KeysFailed ? error.failures : none
+        const blamed = rest.filter((change) => named.has(change.key))
+        if (blamed.length > 0) {
+          failed.push(...this.#failuresOf(blamed, (key) => named.get(key)))
+          rest = rest.filter((change) => !named.has(change.key))
+        } else {
+          failed.push(...(await this.#split(rest, error)))
+          rest = []
+        }
+      }
     }
-    failpoint('consumer-committed')
-    this.#remember(changes, outcome.failed)
-    applied?.(name, changes, outcome.now)
+  }
+
+  /** One failure a key: its newest change, with the attempts of that change alone; a newer version has all of them ahead. */
+  #failuresOf(changes: LoggedEvent[], errorOf: (key: string) => unknown): Failed[] {
+    const newest = new Map(changes.map((change) => [change.key, change]))
+    return [...newest].map(([key, event]) => {
+      const before = this.#failing.get(key)
+      return { event, attempts: before?.position === event.position ? before.attempts : 0, error: errorOf(key) }
+    })
   }
 
   async #attempt(tx: Sql, changes: LoggedEvent[], timeoutMs: number) {
@@ -133,11 +155,7 @@ export class Projector implements Step {
   async #split(changes: LoggedEvent[], error: unknown): Promise<Failed[]> {
     const byKey = Map.groupBy(changes, (change) => change.key)
     const keys = [...byKey.keys()]
-    if (keys.length === 1) {
-      const event = changes.at(-1) as LoggedEvent
-      const before = this.#failing.get(event.key)
-      return [{ event, attempts: before?.position === event.position ? before.attempts : 0, error }] // a newer version has all its attempts
-    }
+    if (keys.length === 1) return this.#failuresOf(changes, () => error)
     const size = Math.ceil(keys.length / PARTS)
     const parts = Array.from({ length: Math.ceil(keys.length / size) }, (_, n) =>
       keys.slice(n * size, (n + 1) * size).flatMap((key) => byKey.get(key) ?? []),

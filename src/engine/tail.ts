@@ -6,8 +6,8 @@ import { headPosition, read } from './log.ts'
 const CHANNEL = 'lockstep_log'
 const CHUNK = 5_000
 /** What is kept in memory at most: events, and characters of their data. */
-const WINDOW_EVENTS = 20_000
-const WINDOW_CHARACTERS = 32_000_000
+const WINDOW_EVENTS = 10_000
+const WINDOW_CHARACTERS = 8_000_000
 
 type Observer = { on: string[]; seen: (events: LoggedEvent[]) => void }
 

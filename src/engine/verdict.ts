@@ -23,6 +23,16 @@ export class RetryAfter extends Error {
   }
 }
 
+/** Thrown by a projection that knows which keys of its batch are to blame: the others go through at once, without the batch being split to find out. */
+export class KeysFailed extends Error {
+  override name = 'KeysFailed'
+  readonly failures: ReadonlyMap<string, Error>
+  constructor(failures: ReadonlyMap<string, Error>) {
+    super([...failures].map(([key, error]) => `${key}: ${error.message}`).join('; '))
+    this.failures = failures
+  }
+}
+
 export type Verdict = { dead: true } | { dead: false; retryInMs: number; counts: boolean }
 
 /** `attempt` counts from 1; `random` is in [0, 1). */

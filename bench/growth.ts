@@ -1,0 +1,74 @@
+/** The same four measurements on an empty shop and on one with 200,000 products and 2,000,000 events: what growth costs. */
+import { bench, type Finding, type Server, watched } from './bench.ts'
+import { fanOut } from './fan-out.ts'
+import { freshness } from './freshness.ts'
+import { http } from './http.ts'
+import { reservations } from './reservations.ts'
+import { openShop, productOf, settled } from './shop.ts'
+
+const PRODUCTS = 200_000
+const EVENTS = 2_000_000
+
+const measurements = { reservations, 'fan-out': fanOut, freshness, http }
+/** The figure of each that must not fall. */
+const speedOf: Record<keyof typeof measurements, (finding: Finding) => number> = {
+  reservations: ({ figures }) => figures.hotLockstep ?? 0,
+  'fan-out': ({ figures }) => figures.peers ?? 0,
+  freshness: ({ figures }) =>
+    1 / Math.max(...Object.entries(figures).flatMap(([name, ms]) => (name.endsWith('At500') ? [ms] : []))),
+  http: ({ figures }) => figures.perSecond ?? 0,
+}
+
+async function growth(server: Server): Promise<Finding> {
+  const before = await all(server)
+  await grow(server)
+  const after = await all(server)
+  const figures: Record<string, number> = {}
+  const goals: Record<string, boolean> = {}
+  for (const name of Object.keys(measurements) as (keyof typeof measurements)[]) {
+    const kept = speedOf[name](after[name] as Finding) / speedOf[name](before[name] as Finding)
+    figures[name] = kept
+    goals[`${name} loses less than 15 %`] = kept > 0.85
+  }
+  const kept = Object.entries(figures).map(([name, share]) => `${name} ${Math.round(share * 100)} %`)
+  return { line: `of the empty shop's speed is left: ${kept.join(', ')}`, figures, goals }
+}
+
+async function all(server: Server) {
+  const findings: Partial<Record<keyof typeof measurements, Finding>> = {}
+  for (const [name, measure] of Object.entries(measurements)) {
+    findings[name as keyof typeof measurements] = await watched(() => measure(server))
+    console.error(`  ${name}: ${findings[name as keyof typeof measurements]?.line}`)
+  }
+  return findings
+}
+
+/** Products through the catalog, as anybody's; the rest of the events written straight into the log, since only their number matters here. */
+async function grow({ url }: Server) {
+  const shop = await openShop(url)
+  for (let from = 10_000; from < 10_000 + PRODUCTS; from += 2_000) {
+    await Promise.all(
+      Array.from({ length: 2_000 }, (_, n) => shop.catalog.execute({ type: 'put', product: productOf(from + n) })),
+    )
+    if (from % 20_000 === 0) console.error(`  ${from.toLocaleString('en')} products`)
+  }
+  await settled(shop)
+  const { db } = shop.engine
+  const [row] = await db<{ position: number }>`select position from lockstep.head`
+  const missing = EVENTS - (row?.position ?? 0)
+  for (let done = 0; done < missing; done += 100_000) {
+    const count = Math.min(100_000, missing - done)
+    await db`select lockstep.ensure_partitions((select position from lockstep.head) + 200000)`
+    await db`
+      with head as (update lockstep.head set position = position + ${count} returning position - ${count}::bigint as base)
+      insert into lockstep.events (position, type, key, entity, version, source, at, data, meta)
+      select head.base + n, 'filler.written', 'filler-' || n % 50000, 'filler/' || n % 50000, ${done} / 50000 + n / 50000 + 1, 'filler',
+             clock_timestamp(), json_build_object('text', repeat('x', 500)), '{}'
+      from   head, generate_series(1, ${count}::int) n`
+  }
+  await settled(shop)
+  await db`analyze`
+  await shop.close()
+}
+
+await bench(import.meta, 'growth', growth)

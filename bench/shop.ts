@@ -1,0 +1,70 @@
+/** The whole shop on a server, for measurements: all services and consumers wired as the program wires them. */
+import { pino } from 'pino'
+import { readConfig } from '../src/app/config.ts'
+import { wire } from '../src/app/services.ts'
+import { Engine, type EngineOptions } from '../src/engine/engine.ts'
+import { normalProduct } from '../src/services/catalog/product.ts'
+
+export async function openShop(url: string, options: Partial<EngineOptions> = {}) {
+  const engine = new Engine({ url, log: pino({ level: 'error' }), ...options })
+  const config = readConfig({ DATABASE_URL: url, LOCKSTEP_JWT_SECRET: 'x'.repeat(40) })
+  const services = wire(engine, config)
+  const all = Object.values(services)
+  await engine.install(all)
+  const stop = new AbortController()
+  const running = engine.run(stop.signal)
+  return {
+    engine,
+    ...services,
+    async close() {
+      stop.abort()
+      await running
+      await engine.close()
+    },
+  }
+}
+
+export type Shop = Awaited<ReturnType<typeof openShop>>
+
+const words = ['linen', 'oak', 'wool', 'brass', 'cotton', 'glass', 'paper', 'copper', 'felt', 'stone', 'walnut', 'silk']
+const things = [
+  'chair',
+  'lamp',
+  'shirt',
+  'bowl',
+  'notebook',
+  'rug',
+  'mirror',
+  'vase',
+  'shelf',
+  'blanket',
+  'mug',
+  'coat',
+]
+const pick = (list: string[], n: number) => list[n % list.length] as string
+
+/** A product as shops have them: about 700 bytes. The same n gives the same product, but for its price. */
+export function productOf(n: number, amount = 1_000 + (n % 9_000)) {
+  const title = `${pick(words, n)} ${pick(things, Math.floor(n / 12))} ${n}`
+  return normalProduct({
+    id: `p${n}`,
+    title,
+    description: `A ${title} made of ${pick(words, n + 5)} and ${pick(words, n + 7)}, for everyday use and for years. Care: wipe with a damp cloth.`,
+    vendorId: `vendor-${n % 20}`,
+    category: pick(things, n),
+    tags: [pick(words, n), pick(words, n + 3)],
+    attributes: { material: pick(words, n), weight: n % 500 },
+    status: 'active',
+    media: [{ url: `https://shop.example/images/${n}.jpg` }],
+    variants: [{ sku: `SKU-${n}`, options: { size: 'one' }, price: { amount, currency: 'EUR' } }],
+  })
+}
+
+export const settled = async ({ engine }: Pick<Shop, 'engine'>) => {
+  for (;;) {
+    const [row] = await engine.db<{ behind: number }>`
+      select (select position from lockstep.head) - min(position) as behind from lockstep.consumers`
+    if (row?.behind === 0) return
+    await new Promise((resolve) => setTimeout(resolve, 3))
+  }
+}
