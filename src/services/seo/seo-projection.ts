@@ -2,6 +2,7 @@
 import { type Projection, projection } from '../../engine/consumer.ts'
 import type { Sql } from '../../engine/database.ts'
 import type { LoggedEvent } from '../../engine/event.ts'
+import { KeysFailed } from '../../engine/verdict.ts'
 import type { Product } from '../catalog/events.ts'
 import { seoPage } from './page.ts'
 import { productSlug } from './slug.ts'
@@ -33,7 +34,7 @@ export function seoProjection(): Projection {
   })
 }
 
-/** Throws when a slug belongs to another product (A §9); the runtime then tries the products one by one, and only that one fails. */
+/** Names the products whose slug belongs to another one (A §9); the rest of the batch goes through without them. */
 async function apply(changes: LoggedEvent[], tx: Sql): Promise<void> {
   const all = changes.map(wanted)
   const kept = await tx<Kept>`
@@ -86,10 +87,12 @@ function refuseTaken(pages: Wanted[], kept: Kept[]): void {
   const holders = new Map<string, string>()
   for (const { slug, product_id } of kept)
     if (slug !== null && (!moving.has(product_id) || moving.get(product_id) === slug)) holders.set(slug, product_id)
+  const refused = new Map<string, Error>()
   for (const { slug, productId } of pages) {
     if (slug === null) continue
     const holder = holders.get(slug) ?? productId
-    if (holder !== productId) throw new Error(`slug conflict: "${slug}" belongs to product ${holder}`)
-    holders.set(slug, productId)
+    if (holder !== productId) refused.set(productId, new Error(`slug conflict: "${slug}" belongs to product ${holder}`))
+    else holders.set(slug, productId)
   }
+  if (refused.size > 0) throw new KeysFailed(refused)
 }
