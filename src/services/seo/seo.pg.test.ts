@@ -84,6 +84,6 @@ test('of two transactions that want one slug at the same time, one fails with a 
   const results = await Promise.allSettled(['a', 'b', 'c'].map((id) => apply(productEvent(id, 1, { title: 'Same' }))))
   const failures = results.filter((result) => result.status === 'rejected')
   expect(failures).toHaveLength(2)
-  for (const { reason } of failures) expect(reason.message).toMatch(/^slug conflict: /)
+  for (const { reason } of failures) expect(reason.message).toMatch(/slug conflict: /)
   expect(Object.values(await slugs())).toEqual(['same'])
 })
