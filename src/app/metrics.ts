@@ -44,7 +44,7 @@ export function createMetrics(): Metrics {
     registry,
     committed(source, count) {
       commands.inc({ source }, count)
-      batches.observe(count)
+      if (count > 0) batches.observe(count)
     },
     applied(consumer, events, at) {
       for (const event of new Set([events[0], events.at(-1)]))

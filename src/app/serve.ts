@@ -64,9 +64,11 @@ export async function serve(options: ServeOptions): Promise<void> {
     app = server
     const url = await listen(server, config, options.onNote)
     step(`HTTP at ${url.replace('http://', '')}`)
-    work = [system.engine.run(stop), ...system.serving.map((service) => service.run?.(stop)), demo?.run(stop)].filter(
-      (each) => each !== undefined,
-    )
+    work = [
+      system.engine.run(stop),
+      ...system.serving.map((service) => service.run?.(stop)),
+      show(demo?.run(stop), log),
+    ].filter((each) => each !== undefined)
     for (const each of work) each.catch(() => stopping.abort()) // what can't go on takes the rest down in order
     await owned(system, stop)
     const productId = await someProduct(system)
@@ -133,6 +135,10 @@ async function seed(system: System, step: (what: string) => void) {
   else if (!(await isDemo(db))) return
   return new Demo({ shop })
 }
+
+/** The show may fail without taking the shop with it. */
+const show = (run: Promise<void> | undefined, log: Logger) =>
+  run?.catch((error) => log.error({ err: error }, 'the demo stands still'))
 
 /** The port asked for, or the next one that is free. */
 async function listen(server: App, { host, port }: Config, onNote: (text: string) => void): Promise<string> {
