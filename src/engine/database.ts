@@ -201,14 +201,19 @@ async function listen(config: pg.ClientConfig, channel: string, heard: (payload:
   let client: pg.Client | undefined
   const connect = async (): Promise<void> => {
     const next = new pg.Client(config)
+    let listening = false
+    let ended = false
     next.on('notification', (message) => heard(message.payload ?? ''))
     next.on('error', () => {})
     next.on('end', () => {
-      if (!stopped) void again()
+      ended = true
+      if (listening && !stopped) void again() // one that never came about is tried again by its own loop
     })
     try {
       await next.connect()
-      await next.query(`listen ${next.escapeIdentifier(channel)}`)
+      await next.query({ text: `listen ${next.escapeIdentifier(channel)}`, query_timeout: 5_000 } as pg.QueryConfig)
+      if (ended) throw new Error('Connection terminated unexpectedly')
+      listening = true
       client = next
     } catch (error) {
       await next.end().catch(() => {})

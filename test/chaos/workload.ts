@@ -19,12 +19,12 @@ let runs = 0
 
 /**
  * So many callers, each with one command at a time, until `finish` or until each has had `each` of them. Half of the commands go to note 0; one in
- * twenty is forbidden. `host()` answers whoever serves now.
+ * twenty is forbidden. Without `keys`, a command whose outcome is unknown is left at that. `host()` answers whoever serves now.
  */
 export function startWorkload(
   host: () => Pick<Executor<WriteNote>, 'execute'> | undefined,
   random: Random,
-  { callers = 20, each = Number.POSITIVE_INFINITY, entities = 20, pauseMs = 0 } = {},
+  { callers = 20, each = Number.POSITIVE_INFINITY, entities = 20, pauseMs = 0, keys = true } = {},
 ): Workload {
   const run = ++runs
   const workload: Workload = { calls: [], latenciesMs: [], repeats: 0, finish }
@@ -33,11 +33,12 @@ export function startWorkload(
   const settle = async (key: string, command: WriteNote): Promise<Call> => {
     for (;;) {
       try {
-        const executed = await host()?.execute(command, { key, correlationId: key })
+        const executed = await host()?.execute(command, { ...(keys && { key }), correlationId: key })
         if (executed) return { key, outcome: 'ok', executed }
       } catch (error) {
         const { name, code } = error as { name: string; code?: string }
         if (name === 'Rejected' && code === 'forbidden-text') return { key, outcome: 'refused' }
+        if (!keys && name === 'OutcomeUnknown') return { key, outcome: 'unknown' }
         if (!['Lost', 'Unavailable', 'OutcomeUnknown'].includes(name)) throw error
       }
       workload.repeats++

@@ -21,7 +21,6 @@ create table lockstep.events (
   meta     json        not null
 ) partition by range (position);
 create index events_by_key    on lockstep.events (key, position);
-create index events_by_entity on lockstep.events (entity, version);
 create index events_by_time   on lockstep.events using brin (at) with (pages_per_range = 16);
 
 -- Makes sure that the partition of the position and the one after it exist. Attaching takes a lock that lets writers through.
@@ -37,6 +36,8 @@ begin
     part := 'events_' || n;
     if to_regclass('lockstep.' || part) is null then
       execute format('create table lockstep.%I (like lockstep.events including all)', part);
+      -- the last line against two first versions of one entity; a partitioned table can't have it as a whole
+      execute format('create unique index %I on lockstep.%I (entity, version)', part || '_by_entity', part);
       execute format('alter table lockstep.%I add constraint range check (position >= %s and position < %s)', part, n * size, (n + 1) * size);
       execute format('alter table lockstep.events attach partition lockstep.%I for values from (%s) to (%s)', part, n * size, (n + 1) * size);
       execute format('alter table lockstep.%I drop constraint range', part);
