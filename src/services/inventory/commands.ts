@@ -19,8 +19,8 @@ export interface Cause {
 export type Command =
   /** Takes all lines or none. Repeated SKUs are summed. */
   | { type: 'order'; orderId: string; customerId?: string; lines: Line[] }
-  /** Gives units back to the warehouses they came from, never more than the order still has. */
-  | { type: 'return'; orderId: string; returnId?: string; lines: Line[]; reason?: string }
+  /** Gives units back to the warehouses they came from, never more than the order still has; without lines, all of it. */
+  | { type: 'return'; orderId: string; returnId?: string; lines?: Line[]; reason?: string }
   /** Gives everything back that the order still has. */
   | { type: 'cancel'; orderId: string; reason?: string }
   /** Holds all lines or none until the time is over. */
@@ -52,7 +52,7 @@ export interface Thresholds {
 export function touches(command: Command): EntityId[] {
   switch (command.type) {
     case 'order':
-      return command.lines.map((line) => stockId(line.sku))
+      return [orderId(command.orderId), ...command.lines.map((line) => stockId(line.sku))]
     case 'return':
     case 'cancel':
       return [orderId(command.orderId)]

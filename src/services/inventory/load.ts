@@ -43,7 +43,12 @@ export async function load(tx: Sql, ids: EntityId[], { skipLocked }: { skipLocke
       readWarehouses(tx, asked.warehouses, states), // first: it may wait, and expiry should be read just before the decider's clock
       readStock(tx, skus, skipLocked, states, blocked),
       readReservations(tx, asked.reservations, states),
-      readOrders(tx, asked.orders, states),
+      // Those that the first look did not find are new.
+      readOrders(
+        tx,
+        asked.orders.filter((id) => refers.has(orderId(id))),
+        states,
+      ),
     ])
     if (refers.size === 0) break
     for (const id of refers.keys()) refers.set(id, [...(refers.get(id) ?? []), ...linesOf(states.get(id)?.state)])

@@ -4,7 +4,7 @@ import { type Allocation, byPriority } from './allocation.ts'
 import type { Command, Line } from './commands.ts'
 import type { Draft, StockThresholds } from './draft.ts'
 import type { InventoryFact } from './facts.ts'
-import { type Held, type OrderState, orderId, orderIn, type StockState, stockId } from './state.ts'
+import { orderId as entityOf, type Held, type OrderState, orderIn, type StockState, stockId } from './state.ts'
 
 type Of<Type extends Command['type']> = Extract<Command, { type: Type }>
 
@@ -48,32 +48,33 @@ function refuseIf(
   )
 }
 
-/** Takes all lines or none. Too little: refused with what there is, and each short SKU says so (document B, Flow 1, step 3b). */
+/** Takes all lines or none, once an id. Too little: refused with what there is, and each short SKU says so (document B, Flow 1, step 3b). */
 export function order(draft: Draft, command: Of<'order'>, thresholds: StockThresholds): Decision<InventoryFact> {
+  const { orderId, customerId } = command
+  if (orderIn(draft.states, orderId)) {
+    throw new Rejected(
+      'already-exists',
+      { what: 'order', id: orderId },
+      `there is an order ${JSON.stringify(orderId)} already`,
+    )
+  }
   const lines = summed(command.lines)
   const taken = allocate(draft, lines)
-  if (!taken) return insufficient(draft, lines, { orderId: command.orderId }, thresholds)
+  if (!taken) return insufficient(draft, lines, { orderId }, thresholds)
+  const held: Held[] = []
   for (const { sku, allocations } of taken) {
     for (const { warehouseId, quantity } of allocations) {
       draft.move(sku, warehouseId, {
         trigger: 'ORDER_CONFIRMED',
         onHand: -quantity,
         referenceType: 'ORDER',
-        reference: command.orderId,
+        reference: orderId,
       })
+      held.push({ sku, warehouseId, quantity })
     }
   }
-  place(draft, command.orderId, taken)
-  const { orderId, customerId } = command
+  draft.facts.push({ type: 'order.placed', entity: entityOf(orderId), lines: held })
   return draft.done(thresholds, { orderId, status: 'confirmed', ...(customerId && { customerId }), lines: taken })
-}
-
-/** Only a batch that also holds a return of this very order has to be told; everybody else reads the ledger. */
-function place(draft: Draft, id: string, taken: { sku: string; allocations: Allocation[] }[]): void {
-  const entity = orderId(id)
-  if (!draft.states.has(entity)) return
-  const lines = taken.flatMap(({ sku, allocations }) => allocations.map((allocation) => ({ sku, ...allocation })))
-  draft.facts.push({ type: 'order.placed', entity, lines })
 }
 
 /** Refuses for want of units. */
@@ -113,13 +114,15 @@ export function giveBack(
     const detail = { what: 'order', id: command.orderId }
     throw new Rejected('not-found', detail, `there is no order ${JSON.stringify(command.orderId)}`)
   }
-  const back =
-    command.type === 'cancel' ? found.lines.filter((line) => left(line) > 0).map(remaining) : chosen(found, command)
+  const lines = command.type === 'return' ? command.lines : undefined
+  const back = lines
+    ? chosen(found, command.orderId, lines)
+    : found.lines.filter((line) => left(line) > 0).map(remaining)
   const reference = { referenceType: 'ORDER', reference: command.orderId, reason: command.reason }
   for (const { sku, warehouseId, quantity } of back) {
     draft.move(sku, warehouseId, { trigger: 'ORDER_RETURNED', onHand: quantity, ...reference })
   }
-  if (back.length > 0) draft.facts.push({ type: 'order.returned', entity: orderId(command.orderId), lines: back })
+  if (back.length > 0) draft.facts.push({ type: 'order.returned', entity: entityOf(command.orderId), lines: back })
   const units =
     found.lines.reduce((sum, line) => sum + left(line), 0) - back.reduce((sum, line) => sum + line.quantity, 0)
   return draft.done(thresholds, {
@@ -138,10 +141,10 @@ const remaining = (line: OrderState['lines'][number]): Held => ({
 })
 
 /** The levels the returned units go back to. Throws when more is returned than the order still has. */
-function chosen(found: OrderState, command: Of<'return'>): Held[] {
+function chosen(found: OrderState, orderId: string, lines: Line[]): Held[] {
   const back: Held[] = []
   const wrong = []
-  for (const { sku, quantity } of summed(command.lines)) {
+  for (const { sku, quantity } of summed(lines)) {
     let open = quantity
     for (const line of found.lines) {
       const some = line.sku === sku ? Math.min(open, left(line)) : 0
@@ -155,7 +158,7 @@ function chosen(found: OrderState, command: Of<'return'>): Held[] {
   const message = wrong
     .map((line) => `${line.sku}: ${line.requested} to return, ${line.returnable} left of it`)
     .join('; ')
-  throw new Rejected('return-exceeds-order', { orderId: command.orderId, lines: wrong }, message)
+  throw new Rejected('return-exceeds-order', { orderId, lines: wrong }, message)
 }
 
 /** Per SKU, with the warehouses it went to. */

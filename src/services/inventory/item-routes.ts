@@ -1,0 +1,266 @@
+/** Stock over HTTP: counts and levels of a product, its movements, and the two answers of document C. */
+import { z } from 'zod'
+import type { Database } from '../../engine/database.ts'
+import { syncToken } from '../../engine/event.ts'
+import type { Executor } from '../../engine/executor.ts'
+import {
+  type App,
+  commandOptions,
+  etag,
+  flagQuery,
+  invalidRequest,
+  limitQuery,
+  notFound,
+  pageOf,
+  pageSchema,
+  placeIn,
+} from '../../engine/http.ts'
+import { count, identifier, plainText } from '../../engine/text.ts'
+import type { Command } from './commands.ts'
+import type { CatalogFollower } from './follow-catalog.ts'
+import { readMovements } from './order-queries.ts'
+import { type ItemView, itemOf, itemsOfProduct, leadTimeOf, productInventoryOf } from './queries.ts'
+import type { InventorySettings } from './settings.ts'
+import { stockId } from './state.ts'
+
+const tags = ['inventory']
+const params = z.strictObject({ id: identifier })
+const mayAsk = { roles: ['product-service'] } // C, Authentication and Authorization: queries only
+
+const patch = z.strictObject({
+  sku: identifier.optional(),
+  warehouseId: identifier.optional(),
+  quantity: count,
+  reason: plainText(500).optional(),
+})
+const counted = z.object({
+  productId: z.string(),
+  sku: z.string(),
+  warehouseId: z.string(),
+  previousQuantity: z.int(),
+  newQuantity: z.int(),
+  available: z.int(),
+  version: z.int(),
+  syncToken: z.string(),
+})
+const item = z.object({
+  sku: z.string(),
+  active: z.boolean(),
+  onHand: z.int(),
+  reserved: z.int(),
+  available: z.int(),
+  reorderThreshold: z.int(),
+  targetLevel: z.int(),
+  version: z.int(),
+  syncToken: z.string(),
+  levels: z.array(
+    z.object({
+      warehouseId: z.string(),
+      warehouseName: z.string(),
+      inventoryItemId: z.string(),
+      onHand: z.int(),
+      reserved: z.int(),
+      available: z.int(),
+    }),
+  ),
+})
+const movement = z.object({
+  sku: z.string(),
+  version: z.int(),
+  at: z.iso.datetime(),
+  warehouseId: z.string(),
+  onHandDelta: z.int(),
+  reservedDelta: z.int(),
+  onHand: z.int(),
+  reserved: z.int(),
+  trigger: z.string(),
+  reason: z.string().nullable(),
+  referenceType: z.string().nullable(),
+  reference: z.string().nullable(),
+  actor: z.string().nullable(),
+})
+
+export function itemRoutes(
+  app: App,
+  db: Database,
+  execute: Executor<Command>['execute'],
+  follower: CatalogFollower,
+  settings: Pick<InventorySettings, 'defaultWarehouses'>,
+): void {
+  /** A product made a moment ago may be ahead of our following it. */
+  const itemsOf = async (productId: string, sku?: string): Promise<ItemView[]> => {
+    const lacks = (items: ItemView[]) =>
+      sku === undefined ? items.length === 0 : !items.some((one) => one.sku === sku)
+    let items = await itemsOfProduct(db, productId)
+    if (lacks(items)) {
+      await follower.catchUp(productId, db)
+      items = await itemsOfProduct(db, productId)
+    }
+    if (items.length === 0) throw notFound('product', productId)
+    return items
+  }
+
+  app.patch(
+    '/products/:id/inventory',
+    {
+      schema: {
+        summary: 'Set what is on hand of a SKU in a warehouse',
+        tags,
+        params,
+        body: patch,
+        response: { 200: counted },
+      },
+      config: { roles: ['ADMIN'] },
+    },
+    async (request, reply) => {
+      const { sku, warehouseId, quantity, reason } = request.body
+      const chosen = choose(await itemsOf(request.params.id, sku), request.params.id, sku)
+      const only = chosen.levels.length === 1 ? chosen.levels[0]?.warehouseId : undefined
+      const where = warehouseId ?? only ?? settings.defaultWarehouses[0] ?? chosen.levels[0]?.warehouseId ?? ''
+      const command: Command = { type: 'set-quantity', sku: chosen.sku, warehouseId: where, quantity, reason }
+      const entity = stockId(chosen.sku)
+      const { answer, versions } = await execute(command, commandOptions(request, entity))
+      const version = versions[entity] ?? chosen.version // without an event the count was right already
+      reply.header('etag', etag(version))
+      return { ...(answer as z.infer<typeof counted>), version, syncToken: syncToken(entity, version) }
+    },
+  )
+
+  app.get(
+    '/products/:id/inventory',
+    {
+      schema: {
+        summary: 'What there is of a product, by SKU and warehouse',
+        tags,
+        params,
+        response: { 200: z.object({ productId: z.string(), items: z.array(item) }) },
+      },
+      config: mayAsk,
+    },
+    async (request) => {
+      const productId = request.params.id
+      const items = await itemsOf(productId)
+      return { productId, items: items.map((one) => ({ ...one, syncToken: syncToken(stockId(one.sku), one.version) })) }
+    },
+  )
+
+  app.get(
+    '/products/:id/ledger',
+    {
+      schema: {
+        summary: 'Every movement of its stock, newest first, with the balance after each',
+        tags,
+        params,
+        querystring: z.strictObject({ sku: identifier.optional(), ...limitQuery() }),
+        response: { 200: pageSchema(movement) },
+      },
+      config: { roles: ['ADMIN'] },
+    },
+    async (request) => {
+      const { sku, limit, cursor } = request.query
+      const productId = request.params.id
+      await itemsOf(productId)
+      const rows = await readMovements(db, { productId, sku, before: placeIn(cursor, place), limit: limit + 1 })
+      const { items, next } = pageOf(rows, limit, ({ at, sku, version }) => ({ at, sku, version }))
+      return {
+        items: items.map((row) => ({ ...row, at: new Date(row.at).toISOString() })),
+        ...(next !== undefined && { next }),
+      }
+    },
+  )
+
+  app.get(
+    '/inventory-items/by-product/:id',
+    {
+      schema: {
+        summary: 'A product’s inventory over all warehouses',
+        tags,
+        params,
+        response: { 200: z.object({ success: z.literal(true), data: byProduct }) },
+      },
+      config: mayAsk,
+    },
+    async (request) => ({ success: true as const, data: productInventoryOf(await itemsOf(request.params.id)) }),
+  )
+
+  app.get(
+    '/inventory-items/:id/availability',
+    {
+      schema: {
+        summary: 'Is so much of an item available',
+        tags,
+        params,
+        querystring: z.strictObject({
+          quantity: z.coerce
+            .number({ error: 'must be a whole number' })
+            .int('must be a whole number')
+            .min(1, 'must be at least 1')
+            .max(1_000_000_000, 'must be at most 1000000000')
+            .default(1),
+          checkAllWarehouses: flagQuery.default(true),
+        }),
+        response: { 200: z.object({ success: z.literal(true), data: availability }) },
+      },
+      config: mayAsk,
+    },
+    async (request) => {
+      const { quantity: requestedQuantity, checkAllWarehouses } = request.query
+      const { id } = request.params
+      const found = await itemOf(db, id)
+      if (!found) throw notFound('inventory item', id)
+      const levels = found.active
+        ? found.levels.filter((level) => checkAllWarehouses || level.inventoryItemId === id)
+        : []
+      const availableQuantity = levels.reduce((sum, level) => sum + level.available, 0)
+      const isAvailable = availableQuantity >= requestedQuantity
+      const leadTimeEstimate = isAvailable ? leadTimeOf(levels) : null
+      return {
+        success: true as const,
+        data: { isAvailable, availableQuantity, requestedQuantity, leadTimeEstimate, restockExpected: null },
+      }
+    },
+  )
+}
+
+const byProduct = z.object({
+  totalQuantityAvailable: z.int(),
+  totalQuantityReserved: z.int(),
+  isLowStock: z.boolean(),
+  isOutOfStock: z.boolean(),
+  warehouseInventory: z.array(
+    z.object({
+      inventoryItemId: z.string(),
+      warehouseId: z.string(),
+      warehouseName: z.string(),
+      quantityAvailable: z.int(),
+      quantityReserved: z.int(),
+    }),
+  ),
+})
+const availability = z.object({
+  isAvailable: z.boolean(),
+  availableQuantity: z.int(),
+  requestedQuantity: z.int(),
+  leadTimeEstimate: z.string().nullable(),
+  restockExpected: z.string().nullable(),
+})
+const place = z.strictObject({
+  at: z.string().regex(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?\+00$/),
+  sku: z.string(),
+  version: z.int(),
+})
+
+/** The SKU meant: the one named, or the only one. Items at rest are not counted any more. */
+function choose(items: ItemView[], productId: string, sku: string | undefined): ItemView {
+  const active = items.filter((one) => one.active)
+  if (active.length === 0) throw notFound('product', productId)
+  if (sku !== undefined) {
+    const named = active.find((one) => one.sku === sku)
+    if (named) return named
+    throw notFound('SKU', sku)
+  }
+  const [only, ...others] = active
+  if (only && others.length === 0) return only
+  const skus = active.slice(0, 20).map((one) => one.sku)
+  throw invalidRequest({ in: 'body', field: 'sku', message: `is needed; the product has ${skus.join(', ')}` })
+}

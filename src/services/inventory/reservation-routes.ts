@@ -1,0 +1,102 @@
+/** Reservations over HTTP. */
+import { randomUUIDv7 } from 'node:crypto'
+import { z } from 'zod'
+import type { Database } from '../../engine/database.ts'
+import type { Executor } from '../../engine/executor.ts'
+import { type App, commandOptions, notFound } from '../../engine/http.ts'
+import { identifier } from '../../engine/text.ts'
+import type { Command } from './commands.ts'
+import { readReservation } from './order-queries.ts'
+import { allocatedLine, lines } from './order-routes.ts'
+import type { InventorySettings } from './settings.ts'
+
+const tags = ['reservations']
+const params = z.strictObject({ id: identifier })
+const status = z.enum(['held', 'confirmed', 'released', 'expired'])
+const input = z.strictObject({
+  orderId: identifier.optional(),
+  lines,
+  ttlSeconds: z
+    .int('must be a whole number')
+    .min(1, 'must be at least 1')
+    .max(30 * 86_400, 'must be at most 2592000 (30 days)')
+    .optional(),
+})
+const answer = z.object({
+  reservationId: z.string(),
+  orderId: z.string().optional(),
+  status,
+  expiresAt: z.iso.datetime(),
+  lines: z.array(allocatedLine),
+})
+type Answer = z.infer<typeof answer>
+const view = z.object({
+  reservationId: z.string(),
+  orderId: z.string().optional(),
+  status,
+  expiresAt: z.iso.datetime(),
+  createdAt: z.iso.datetime(),
+  lines: z.array(z.object({ sku: z.string(), warehouseId: z.string(), quantity: z.int() })),
+})
+
+export function reservationRoutes(
+  app: App,
+  db: Database,
+  execute: Executor<Command>['execute'],
+  settings: Pick<InventorySettings, 'reservationTtlSeconds'>,
+): void {
+  const config = { roles: ['ADMIN'] }
+
+  app.post(
+    '/reservations',
+    {
+      schema: { summary: 'Hold stock for a while, all lines or none', tags, body: input, response: { 201: answer } },
+      config,
+    },
+    async (request, reply) => {
+      const { orderId, lines, ttlSeconds = settings.reservationTtlSeconds } = request.body
+      const reservationId = randomUUIDv7()
+      const command: Command = { type: 'reserve', reservationId, orderId, lines, ttlSeconds }
+      // Sent again it is the same request, although the id made up for it is another.
+      const fingerprint = `reserve ${JSON.stringify(request.body)}`
+      const executed = await execute(command, { ...commandOptions(request), fingerprint })
+      const made = executed.answer as Answer
+      reply.code(201).header('location', `/v1/reservations/${made.reservationId}`)
+      return made
+    },
+  )
+
+  app.get(
+    '/reservations/:id',
+    { schema: { summary: 'A reservation', tags, params, response: { 200: view } }, config },
+    async (request) => {
+      const found = await readReservation(db, request.params.id)
+      if (!found) throw notFound('reservation', request.params.id)
+      return found
+    },
+  )
+
+  app.post(
+    '/reservations/:id/confirm',
+    {
+      schema: { summary: 'Sell what is held; again gives the same answer', tags, params, response: { 200: answer } },
+      config,
+    },
+    async (request) => {
+      const command: Command = { type: 'confirm', reservationId: request.params.id }
+      return (await execute(command, commandOptions(request))).answer as Answer
+    },
+  )
+
+  app.post(
+    '/reservations/:id/release',
+    {
+      schema: { summary: 'Give back what is held; again changes nothing', tags, params, response: { 200: answer } },
+      config,
+    },
+    async (request) => {
+      const command: Command = { type: 'release', reservationId: request.params.id }
+      return (await execute(command, commandOptions(request))).answer as Answer
+    },
+  )
+}

@@ -1,0 +1,53 @@
+/** Inventory: the source of stock. */
+import type { Sql } from '../../engine/database.ts'
+import type { Executor } from '../../engine/executor.ts'
+import type { App } from '../../engine/http.ts'
+import type { Engine, Service } from '../../engine/service.ts'
+import type { Command } from './commands.ts'
+import { inventoryDecider } from './decider.ts'
+import { CatalogFollower } from './follow-catalog.ts'
+import { itemRoutes } from './item-routes.ts'
+import { orderRoutes } from './order-routes.ts'
+import { itemsOfProduct, leadTimeOf, type ProductInventory, productInventoryOf } from './queries.ts'
+import { reservationRoutes } from './reservation-routes.ts'
+import { type InventorySettings, inventoryDefaults } from './settings.ts'
+import { inventoryStore } from './store.ts'
+import { Sweeper } from './sweeper.ts'
+import { type Finding, verifyInventory } from './verify.ts'
+import { warehouseRoutes } from './warehouse-routes.ts'
+
+export interface InventoryService extends Service<App> {
+  execute: Executor<Command>['execute']
+  /** A product's stock as document C answers it, and its lead time in words; all zero for a product without items. */
+  ofProduct(productId: string): Promise<ProductInventory & { leadTime: string | null }>
+  verify(sql: Sql): Promise<Finding[]>
+}
+
+export function inventoryService(engine: Engine, given: Partial<InventorySettings> = {}): InventoryService {
+  const settings = { ...inventoryDefaults, ...given }
+  const { db, log } = engine
+  const { execute } = engine.executor({ name: 'inventory', decider: inventoryDecider(settings), store: inventoryStore })
+  const follower = new CatalogFollower(execute, settings, log)
+  const sweeper = new Sweeper(db, execute, log)
+  return {
+    name: 'inventory',
+    schema: new URL('./schema/', import.meta.url),
+    consumers: [follower.projection()],
+    routes(app) {
+      itemRoutes(app, db, execute, follower, settings)
+      orderRoutes(app, db, execute)
+      reservationRoutes(app, db, execute, settings)
+      warehouseRoutes(app, db)
+    },
+    run: (signal) => sweeper.run(signal),
+    execute,
+    async ofProduct(productId) {
+      const items = await itemsOfProduct(db, productId)
+      return {
+        ...productInventoryOf(items),
+        leadTime: leadTimeOf(items.flatMap((item) => (item.active ? item.levels : []))),
+      }
+    },
+    verify: verifyInventory,
+  }
+}

@@ -1,0 +1,96 @@
+/** Proves that stock, ledger, reservations and log say the same. */
+import type { Sql } from '../../engine/database.ts'
+
+export interface Finding {
+  rule: string
+  what: string
+  detail: string
+}
+
+type Row = Omit<Finding, 'rule'>
+
+/** Findings a rule reports at most. */
+const most = 1_000
+
+/** Run it in one snapshot: what is written between its queries would be found as a difference. */
+export async function verifyInventory(sql: Sql): Promise<Finding[]> {
+  const rules: [string, Promise<Row[]>][] = [
+    ['inventory: counters are the sum of the ledger', countersAgainstLedger(sql)],
+    ['inventory: each movement begins where the one before ended', ledgerWithoutJumps(sql)],
+    ['inventory: what is reserved is what open reservation lines hold', reservedAgainstLines(sql)],
+    ['inventory: 0 ≤ reserved ≤ on hand + backorder', withinBounds(sql)],
+    ['inventory: every SKU is at its last event', stockAgainstLog(sql)],
+  ]
+  const found = await Promise.all(rules.map(async ([rule, rows]) => (await rows).map((row) => ({ rule, ...row }))))
+  return found.flat()
+}
+
+const countersAgainstLedger = (sql: Sql) => sql<Row>`
+  with sums as (
+    select sku, warehouse_id, sum(on_hand_delta) as on_hand, sum(reserved_delta) as reserved
+      from inventory.ledger
+     group by sku, warehouse_id
+  )
+  select coalesce(l.sku, s.sku) || ' in ' || coalesce(l.warehouse_id, s.warehouse_id) as what,
+         format('the counters say %s on hand, %s reserved; the ledger sums to %s and %s',
+                l.on_hand, l.reserved, s.on_hand, s.reserved) as detail
+    from inventory.levels l
+    full join sums s on s.sku = l.sku and s.warehouse_id = l.warehouse_id
+   where (l.on_hand, l.reserved) is distinct from (s.on_hand, s.reserved)
+   limit ${most}`
+
+const ledgerWithoutJumps = (sql: Sql) => sql<Row>`
+  with seen as (
+    select *, lag(on_hand_after) over level as on_hand_before, lag(reserved_after) over level as reserved_before
+      from inventory.ledger
+    window level as (partition by sku, warehouse_id order by version)
+  )
+  select 'stock/' || sku || '@' || version as what,
+         format('%s on hand and %s reserved, changed by %s and %s, are not %s and %s',
+                coalesce(on_hand_before, 0), coalesce(reserved_before, 0), on_hand_delta, reserved_delta,
+                on_hand_after, reserved_after) as detail
+    from seen
+   where coalesce(on_hand_before, 0) + on_hand_delta <> on_hand_after
+      or coalesce(reserved_before, 0) + reserved_delta <> reserved_after
+   limit ${most}`
+
+const reservedAgainstLines = (sql: Sql) => sql<Row>`
+  with held as (
+    select sku, warehouse_id, sum(quantity) as quantity
+      from inventory.reservation_lines
+     where released_at is null
+     group by sku, warehouse_id
+  )
+  select coalesce(l.sku, h.sku) || ' in ' || coalesce(l.warehouse_id, h.warehouse_id) as what,
+         format('%s reserved, open reservation lines hold %s', coalesce(l.reserved, 0), coalesce(h.quantity, 0)) as detail
+    from inventory.levels l
+    full join held h on h.sku = l.sku and h.warehouse_id = l.warehouse_id
+   where coalesce(l.reserved, 0) <> coalesce(h.quantity, 0)
+   union all
+  select 'reservation/' || r.id, format('%s, yet %s of its lines still hold units', r.status, count(*))
+    from inventory.reservations r
+    join inventory.reservation_lines l on l.reservation_id = r.id and l.released_at is null
+   where r.status <> 'held'
+   group by r.id
+   limit ${most}`
+
+const withinBounds = (sql: Sql) => sql<Row>`
+  select sku || ' in ' || warehouse_id as what, format('%s on hand, %s reserved', on_hand, reserved) as detail
+    from inventory.levels
+   where on_hand < 0 or reserved < 0 or reserved > on_hand + backorder
+   limit ${most}`
+
+/** Old events may have left the log with their partition; then the state is ahead of nothing. */
+const stockAgainstLog = (sql: Sql) => sql<Row>`
+  with last as (
+    select substr(entity, 7) as sku, max(version) as version
+      from lockstep.events
+     where source = 'inventory' and entity like 'stock/%'
+     group by entity
+  )
+  select 'stock/' || coalesce(s.sku, e.sku) as what,
+         format('the state is at %s, the log at %s', coalesce(s.version::text, 'nothing'), e.version) as detail
+    from last e
+    left join inventory.stock s on s.sku = e.sku
+   where s.version is distinct from e.version
+   limit ${most}`
