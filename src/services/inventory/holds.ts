@@ -105,8 +105,8 @@ function expireAll(draft: Draft, due: ReservationState[], thresholds: StockThres
 
 function existing(draft: Draft, id: string): ReservationState {
   const found = reservationIn(draft.states, id)
-  // One made by another command of this batch has had no answer yet; its SKUs may not be locked here.
-  if (found?.lines.every((line) => draft.stock(line.sku) !== undefined)) return found
+  // One made by another command of this batch has had no answer yet, and its SKUs may not be locked for this one.
+  if (found && (found.status !== 'held' || found.lines.every((line) => draft.stock(line.sku)))) return found
   throw new Rejected('not-found', { what: 'reservation', id }, `there is no reservation ${JSON.stringify(id)}`)
 }
 
