@@ -5,6 +5,9 @@ import { buildProgram } from './cli/program.ts'
 
 enableCompileCache()
 
+// Whoever read our data has enough, as in `lockstep events tail | head`: come to an end in order.
+process.stdout.on('error', () => process.emit('SIGTERM'))
+
 const program = buildProgram()
 const given = process.argv.slice(2)
 try {

@@ -24,7 +24,7 @@ const MOST = 1_000
 
 export function rules(services: readonly Verifiable[], served: readonly string[]): Rule[] {
   const own = services.flatMap(({ name, verify }): Rule[] =>
-    verify ? [{ name: `${name}: its own tables`, check: verify }] : [],
+    verify ? [{ name: `${name}: its tables agree with each other and with the log`, check: verify }] : [],
   )
   const followers = projections.filter(({ consumer }) => served.includes(consumer))
   return [logWithoutHoles, versionsWithoutGaps, catalogAsItsEvents, ...own, ...followers.map(projectionAsCatalog)]

@@ -1,8 +1,10 @@
 /** The watchdog's own thread, see watchdog.ts. */
 import { writeSync } from 'node:fs'
 import { type Debugger, Session } from 'node:inspector'
+import { isatty } from 'node:tty'
 import { fileURLToPath } from 'node:url'
 import { workerData } from 'node:worker_threads'
+import { readable } from './cli/log-lines.ts'
 import type { Blockage } from './watchdog.ts'
 
 const { beats, afterMs } = workerData as { beats: Int32Array; afterMs: number }
@@ -28,12 +30,14 @@ setInterval(() => {
 function look(): void {
   const session = new Session()
   session.connectToMainThread()
+  const files = new Map<string, string>()
+  session.on('Debugger.scriptParsed', ({ params: { scriptId, url } }) => void files.set(scriptId, url))
   session.on('Debugger.paused', ({ params }) => {
     const callFrameId = params.callFrames[0]?.callFrameId ?? ''
     const expression = `globalThis[Symbol.for('lockstep.running')]?.getStore()`
     session.post('Debugger.evaluateOnCallFrame', { callFrameId, expression }, (_error, answer) => {
       const consumer = answer?.result.value as string | undefined
-      const stack = params.callFrames.slice(0, 6).map(place)
+      const stack = params.callFrames.slice(0, 6).map((frame) => place(frame, files.get(frame.location.scriptId) ?? ''))
       session.post('Debugger.resume')
       session.post('Debugger.disable')
       session.disconnect()
@@ -48,8 +52,10 @@ function look(): void {
   session.post('Debugger.enable', () => session.post('Debugger.pause'))
 }
 
-const place = ({ functionName, url, location }: Debugger.CallFrame) =>
-  `${functionName || '(anonymous)'} ${url.startsWith('file:') ? fileURLToPath(url).replace(root, '') : url}:${location.lineNumber + 1}`
+function place({ functionName, location }: Debugger.CallFrame, url: string): string {
+  const file = url.startsWith('file:') ? fileURLToPath(url).replace(root, '') : url
+  return `${functionName || '(anonymous)'} ${file}:${location.lineNumber + 1}`
+}
 
 /** As a line of the log: the main thread's logger is just what can't be used. */
 function tell(msg: string, { seconds, ...blockage }: Blockage): void {
@@ -61,5 +67,5 @@ function tell(msg: string, { seconds, ...blockage }: Blockage): void {
     ...blockage,
     msg,
   }
-  writeSync(2, `${JSON.stringify(line)}\n`)
+  writeSync(2, `${isatty(2) ? readable(line) : JSON.stringify(line)}\n`)
 }

@@ -21,6 +21,7 @@ export function importCommand(): Command {
         .default('initial')
         .env('LOCKSTEP_IMPORT_STOCK'),
     )
+    .addOption(new Option('--decimal-mark <mark>', 'where prices such as 1,299 have two readings').choices(['.', ',']))
     .action((file: string) =>
       inSystem(command, (session) =>
         take(session, async (shop, watch) => {
@@ -46,6 +47,7 @@ export function importOrdersCommand(): Command {
         whole('--initial-stock', 0, 1e9),
       ),
     )
+    .option('--retry-rejected', 'try again what was rejected when the file first came')
     .action((file: string) =>
       inSystem(command, (session) =>
         take(session, async (shop, watch) => {
@@ -82,5 +84,11 @@ async function take(session: Session, work: (shop: ShopOf, watch: Watch) => Prom
   const { formatReport } = await import('../import/report.ts')
   printOne(format, report, () => formatReport(report))
   if (!report.dryRun) await tellIfUnserved(system)
-  return report.stopped ? exits.failed : exits.ok
+  return report.stopped || nothingTaken(report) ? exits.failed : exits.ok
+}
+
+/** Refused as a whole; some refusals are part of any real file. */
+function nothingTaken({ counts }: Report): boolean {
+  const outcomes = Object.entries(counts).filter(([, count]) => count > 0)
+  return outcomes.length > 0 && outcomes.every(([name]) => /(refused|rejected|repaired)$/i.test(name))
 }

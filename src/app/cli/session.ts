@@ -42,6 +42,9 @@ export async function inSystem(
   }
 }
 
+/** Ctrl-C, `kill`, a terminal that was closed. */
+const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
 /** The first Ctrl-C asks to come to an end, the second does not ask. npm passes one on twice: what comes within half a second is the same one. */
 export function interruptible(): { signal: AbortSignal; release(): void } {
   const abort = new AbortController()
@@ -52,9 +55,9 @@ export function interruptible(): { signal: AbortSignal; release(): void } {
       abort.abort()
     } else if (performance.now() - first > 500) process.exit(exits.interrupted)
   }
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, interrupted)
+  for (const name of endings) process.on(name, interrupted)
   const release = () => {
-    for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, interrupted)
+    for (const name of endings) process.off(name, interrupted)
   }
   return { signal: abort.signal, release }
 }

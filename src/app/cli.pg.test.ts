@@ -1,0 +1,275 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify, stripVTControlCharacters } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openDatabase } from '../engine/database.ts'
+import { openEmbeddedPostgres } from './postgres.ts'
+
+const program = fileURLToPath(new URL('cli.ts', import.meta.url))
+
+let directory: string
+let data: string
+let port: number
+let server: Server
+let token: string
+const started: ChildProcess[] = []
+
+interface Server {
+  process: ChildProcess
+  url: string
+  /** What people were told, and what went to stdout. */
+  told(): string
+  data(): string
+}
+
+interface Outcome {
+  code: number
+  stdout: string
+  stderr: string
+}
+
+const environment = (more: Record<string, string> = {}) => {
+  const { DATABASE_URL: _, LOCKSTEP_JWT_SECRET: __, ...rest } = process.env
+  return { ...rest, LOCKSTEP_DATA: data, LOCKSTEP_DEMO: 'off', PORT: String(port), LOG_LEVEL: 'warn', ...more }
+}
+
+/** Resolves when the box is there. */
+async function start(): Promise<Server> {
+  const child = spawn(process.execPath, [program, 'serve'], { env: environment(), stdio: ['ignore', 'pipe', 'pipe'] })
+  started.push(child)
+  let told = ''
+  let printed = ''
+  child.stdout.on('data', (text) => (printed += text))
+  await new Promise<void>((resolve, reject) => {
+    child.stderr.on('data', (text) => {
+      told += stripVTControlCharacters(String(text))
+      if (told.includes('╰')) resolve()
+    })
+    child.on('exit', (code) => reject(new Error(`it ended with ${code}:\n${told}`)))
+  })
+  const url = /http:\/\/127\.0\.0\.1:\d+/.exec(told)?.[0] ?? ''
+  return { process: child, url, told: () => told, data: () => printed }
+}
+
+async function stop({ process: child }: Server, signal: NodeJS.Signals = 'SIGINT'): Promise<number | null> {
+  const exit = once(child, 'exit')
+  child.kill(signal)
+  const [code] = await exit
+  return code
+}
+
+const lockstep = (args: string[], more: Record<string, string> = {}) =>
+  new Promise<Outcome>((resolve) => {
+    execFile(process.execPath, [program, ...args], { env: environment(more) }, (error, stdout, stderr) =>
+      resolve({ code: error ? Number(error.code) : 0, stdout, stderr: stripVTControlCharacters(stderr) }),
+    )
+  })
+
+// biome-ignore lint/suspicious/noExplicitAny: whatever the API answers
+async function call(path: string, method = 'GET', body?: object): Promise<{ status: number; body: any }> {
+  const response = await fetch(`${server.url}/v1${path}`, {
+    method,
+    headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) },
+    ...(body && { body: JSON.stringify(body) }),
+  })
+  return { status: response.status, body: await response.json().catch(() => undefined) }
+}
+
+const lamp = (id: string) => ({
+  id,
+  title: 'Desk lamp',
+  variants: [{ sku: id.toUpperCase(), price: { amount: 1999, currency: 'EUR' } }],
+})
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'lockstep-cli-'))
+  data = join(directory, 'data')
+  port = await freePort()
+  server = await start()
+  token = (await lockstep(['token', '--role', 'ADMIN'])).stdout.trim()
+})
+
+afterAll(async () => {
+  for (const child of started) {
+    if (child.exitCode !== null || child.signalCode !== null) continue
+    const exit = once(child, 'exit')
+    child.kill('SIGINT')
+    await exit
+  }
+  await rm(directory, { recursive: true, force: true })
+})
+
+test('a start says its steps and one box with a log-in link, and keeps stdout clean', async () => {
+  expect(server.told()).toMatch(/✓ Postgres 18 \(embedded\)/)
+  expect(server.told().split('╭')).toHaveLength(2)
+  expect(server.told()).toContain('/docs')
+  expect(server.data()).toBe('')
+  const ready = await fetch(`${server.url}/health/ready`)
+  expect(await ready.json()).toEqual({ status: 'ready', checks: { database: 'ok', log: 'ok', consumers: 'ok' } })
+})
+
+test('the log-in link works once', async () => {
+  const link = /http:\S+\/login\/\S+/.exec(server.told())?.[0] ?? ''
+  const first = await fetch(link, { redirect: 'manual' })
+  expect(first.status).toBe(303)
+  expect(first.headers.get('set-cookie')).toContain('HttpOnly')
+  expect((await fetch(link, { redirect: 'manual' })).status).toBe(410)
+})
+
+test('a token stands alone on stdout and is good for its role only', async () => {
+  expect(token).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+$/)
+  expect((await call('/events')).status).toBe(200)
+  const service = (await lockstep(['token', '--role', 'product-service', '--ttl', '1m'])).stdout.trim()
+  const answer = await fetch(`${server.url}/v1/events`, { headers: { authorization: `Bearer ${service}` } })
+  expect(answer.status).toBe(403)
+  expect((await lockstep(['token', '--role', 'admin'])).code).toBe(2)
+})
+
+test('wait ends with 0 once consumers have a version, with 7 when there is none in time', async () => {
+  const { status, body } = await call('/products', 'POST', lamp('lamp-01'))
+  expect(status).toBe(201)
+  const [good, late, strange] = await Promise.all([
+    lockstep(['wait', body.syncToken]),
+    lockstep(['wait', 'product/lamp-01@99', '--timeout', '200ms']),
+    lockstep(['wait', body.syncToken, '--consumers', 'serach']),
+  ])
+  expect(good).toMatchObject({ code: 0, stdout: '' })
+  expect(late.code).toBe(7)
+  expect(strange).toMatchObject({ code: 3, stderr: expect.stringContaining('did you mean search?') })
+})
+
+test('status tells of all consumers, and of one product by its id or SKU', async () => {
+  const [all, one, table, none] = await Promise.all([
+    lockstep(['status', '-o', 'json']),
+    lockstep(['status', 'LAMP-01', '-o', 'json']),
+    lockstep(['status', 'lamp-01']),
+    lockstep(['status', 'lamp-77']),
+  ])
+  expect(JSON.parse(all.stdout).map(({ name }: { name: string }) => name)).toContain('search')
+  expect(JSON.parse(one.stdout)).toMatchObject({ productId: 'lamp-01', overallStatus: 'completed' })
+  expect(table.stdout).toMatch(/^search +done/m)
+  expect(none.code).toBe(3)
+})
+
+test('a broken consumer shows in status, dead letters and explain, and a retry mends it', async () => {
+  await call('/consumers/search/faults', 'POST', { keys: ['lamp-01'], mode: 'give-up', error: 'no index today' })
+  const { body } = await call('/products/lamp-01', 'PATCH', { title: 'Reading lamp' })
+  const waited = await lockstep(['wait', body.syncToken, '--timeout', '5s'])
+  expect(waited).toMatchObject({ code: 1, stdout: expect.stringContaining('no index today') })
+  const [letters, story] = await Promise.all([
+    lockstep(['dead-letters', 'ls', '--consumer', 'search', '-o', 'ndjson']),
+    lockstep(['explain', 'lamp-01']),
+  ])
+  const letter = JSON.parse(letters.stdout)
+  expect(letter).toMatchObject({ consumer: 'search', key: 'lamp-01', state: 'dead', error: 'no index today' })
+  expect(story.stdout).toContain('Desk lamp → Reading lamp')
+  expect(story.stdout).toContain('no index today')
+
+  await call('/consumers/search/faults', 'DELETE')
+  expect((await lockstep(['dead-letters', 'retry', '--all-matching'])).code).toBe(2)
+  expect((await lockstep(['dead-letters', 'retry', String(letter.id)])).code).toBe(0)
+  expect((await lockstep(['wait', body.syncToken])).code).toBe(0)
+})
+
+test('an import reports by line, and the same file again changes nothing', async () => {
+  const file = join(directory, 'products.csv')
+  await writeFile(
+    file,
+    'Handle,Title,Variant SKU,Variant Price,Variant Inventory Qty\nmug,Mug,MUG-1,8.50,12\nbowl,Bowl,BOWL-1,dear,3\n',
+  )
+  const first = JSON.parse((await lockstep(['import', file, '-o', 'json'])).stdout)
+  expect(first).toMatchObject({ rows: 2, counts: { productsCreated: 1, productsRefused: 1 } })
+  expect(first.problems[0]).toMatchObject({ line: 3, kind: 'refused' })
+  const again = JSON.parse((await lockstep(['import', file, '-o', 'json'])).stdout)
+  expect(again.counts).toMatchObject({ productsUnchanged: 1 })
+  expect((await lockstep(['wait', 'product/mug@1'])).code).toBe(0)
+  const missing = await lockstep(['import', join(directory, 'nowhere.csv')])
+  expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining('nowhere.csv') })
+})
+
+test('verify ends with 0 while all is well, and with 6 when a projection is not as its source', async () => {
+  expect(await lockstep(['verify'])).toMatchObject({ code: 0, stdout: '' })
+  const postgres = await openEmbeddedPostgres({ directory: join(data, 'postgres') })
+  const db = openDatabase(postgres.url)
+  await db`update search.products set version = version - 1 where product_id = 'mug'`
+  await db.close()
+  await postgres.close()
+  const found = await lockstep(['verify', '-o', 'ndjson'])
+  expect(found.code).toBe(6)
+  expect(JSON.parse(found.stdout)).toMatchObject({ what: 'mug', detail: expect.stringContaining('stale') })
+  expect((await lockstep(['replay', 'search', '--from', 'start', '--yes'])).code).toBe(0)
+})
+
+test('a second start on the same data stands by on the next port, said aloud', async () => {
+  const second = await start()
+  expect(second.told()).toContain(`port ${port} is taken, using ${port + 1}`)
+  expect(new URL(second.url).port).toBe(/using (\d+)\s+✓/.exec(second.told())?.[1])
+  expect((await fetch(`${second.url}/health/ready`)).status).toBe(200)
+  expect(await stop(second)).toBe(0)
+  expect((await fetch(`${server.url}/health/ready`)).status).toBe(200)
+})
+
+test('Ctrl-C leaves no process, and the next start finds the data', async () => {
+  const begun = performance.now()
+  expect(await stop(server)).toBe(0)
+  expect(performance.now() - begun).toBeLessThan(5_000)
+  expect(await processesOf(data)).toEqual([])
+  server = await start()
+  expect((await call('/products/lamp-01')).body).toMatchObject({ title: 'Reading lamp' })
+})
+
+test('what is written while nobody serves is told to wait, and done at the next start after a kill -9', async () => {
+  await stop(server, 'SIGKILL')
+  const file = join(directory, 'more.csv')
+  await writeFile(file, 'Handle,Title,Variant SKU,Variant Price\nvase,Vase,VASE-1,30\n')
+  // Its beats count for three more seconds.
+  const db = await openEmbeddedPostgres({ directory: join(data, 'postgres') })
+  const pool = openDatabase(db.url)
+  await pool`update lockstep.processes set beat_at = beat_at - interval '1 minute'`
+  await pool.close()
+  const imported = await lockstep(['import', file])
+  expect(imported).toMatchObject({ code: 0, stderr: expect.stringContaining('no server is running') })
+  await db.close()
+  server = await start()
+  expect((await lockstep(['wait', 'product/vase@1', '-c', 'search'])).code).toBe(0)
+  expect((await call('/products/lamp-01')).status).toBe(200)
+})
+
+test('what is misspelt is guessed, what is set wrong is named', async () => {
+  const [command, service, setting, option] = await Promise.all([
+    lockstep(['statsu']),
+    lockstep(['serve', 'serach']),
+    lockstep(['serve'], { PORT: 'http' }),
+    lockstep(['status', '--ouput', 'json']),
+  ])
+  expect(command).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('Did you mean status?') })
+  expect(service).toMatchObject({ code: 2, stderr: expect.stringContaining('did you mean search?') })
+  expect(setting).toMatchObject({ code: 2, stderr: expect.stringContaining('PORT must be') })
+  expect(option).toMatchObject({ code: 2, stderr: expect.stringContaining('--output') })
+})
+
+test('help begins with examples, the version names the schema', async () => {
+  const [help, version] = await Promise.all([lockstep(['wait', '--help']), lockstep(['--version'])])
+  expect(help.stdout).toMatch(/^Examples:\n {2}lockstep wait/)
+  expect(help.stdout).toContain('7 unavailable or timed out')
+  expect(version.stdout).toMatch(/^lockstep \d+\.\d+\.\d+ \(schema \d+\)\n$/)
+})
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const address = probe.address()
+  probe.close()
+  return typeof address === 'object' && address ? address.port : 0
+}
+
+/** Command lines of what still works in a folder. */
+async function processesOf(folder: string): Promise<string[]> {
+  const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'args'])
+  return stdout.split('\n').filter((line) => line.includes(folder))
+}
