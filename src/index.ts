@@ -7,6 +7,7 @@ export {
   type ReactionContext,
   reaction,
 } from './engine/consumer.ts'
+export { replay } from './engine/consumers.ts'
 export { type Database, openDatabase, type Rows, type Sql } from './engine/database.ts'
 export {
   type Changed,
@@ -22,6 +23,7 @@ export {
 export { Engine, type EngineOptions } from './engine/engine.ts'
 export { type FieldChange, type LoggedEvent, type NewEvent, parseSyncToken, syncToken } from './engine/event.ts'
 export type { CommandOptions, Executed, Executor } from './engine/executor.ts'
+export { type Failure, listFailures, retryFailure } from './engine/failures.ts'
 export type { Service } from './engine/service.ts'
 export { type OverallStatus, type Status, type SyncStatus, syncStatus, waitForSync } from './engine/sync-status.ts'
 export { OutcomeUnknown, Unavailable } from './engine/unavailable.ts'
