@@ -38,6 +38,8 @@ export interface Job<Command> {
   tries: number
   /** How often it met another writer's row. */
   clashes: number
+  /** When it was first found that somebody else holds what it touches, on the monotonic clock. */
+  waitingSince?: number
   commitSent: boolean
   /** Of a command without a key whose commit was sent: what it will be answered, and the batch whose record tells whether that came true. */
   pending?: { executed: Executed; batch: string } | undefined

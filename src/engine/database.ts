@@ -43,7 +43,7 @@ export interface DatabaseOptions {
   max?: number
   /** A statement without a reply for so long has its connection destroyed; its outcome is then unknown. */
   deadlineMs?: number
-  /** Milliseconds a statement may wait for a row lock. */
+  /** Milliseconds a statement may wait for a lock; behind others who wait for the same row it can be twice that. */
   lockTimeoutMs?: number
 }
 
@@ -57,7 +57,7 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
     name = 'lockstep',
     max = 10,
     deadlineMs = 12_000,
-    lockTimeoutMs = 5_000,
+    lockTimeoutMs = 3_000,
     idleInTransactionMs = 2_000,
   } = options
   const connection = {

@@ -50,7 +50,7 @@ export class Engine implements EngineForServices {
     this.#options = options
     this.log = options.log
     const handlerTimeoutMs = options.handlerTimeoutMs ?? 10_000
-    this.db = openDatabase(options.url, { name: this.name, max: 16 })
+    this.db = openDatabase(options.url, { name: this.name, max: 24 })
     this.consumerDb = openDatabase(options.url, {
       name: this.name,
       max: 12,

@@ -6,7 +6,7 @@
 import { hash } from 'node:crypto'
 import type { CommandOptions, Executed, Job } from './batch.ts'
 import type { Database } from './database.ts'
-import type { Fact, Source } from './decider.ts'
+import type { EntityId, Fact, Source } from './decider.ts'
 import { Lane, type LaneOptions } from './lane.ts'
 import { Unavailable } from './unavailable.ts'
 
@@ -14,6 +14,9 @@ export type { CommandOptions, Executed } from './batch.ts'
 
 /** Commands that may wait; more are turned away at once, so that overload stays short. */
 const MAX_WAITING = 50_000
+/** Entities with a lane of their own to wait in, each with a connection; commands for more of them share one. */
+const PATIENT_LANES = 4
+const OTHERS = ''
 
 export interface Executor<Command> {
   /**
@@ -30,16 +33,33 @@ export function createExecutor<State, Command, F extends Fact>(
   source: Source<State, Command, F>,
   options: LaneOptions,
 ): Executor<Command> {
-  const patient = new Lane(db, source, options, { patient: true })
-  const fast = new Lane(db, source, options, { patient: false, blocked: (job) => patient.push(job) })
+  // A lane for each entity that somebody else holds, while commands wait for it: nobody stands behind what he has nothing to do with.
+  const patient = new Map<EntityId, Lane<State, Command, F>>()
+  const wait = (job: Job<Command>, entity: EntityId) => {
+    const name = patient.has(entity) || patient.size < PATIENT_LANES ? entity : OTHERS
+    let lane = patient.get(name)
+    if (!lane) {
+      const made = new Lane(db, source, options, {
+        waitMs: options.lockTimeoutMs,
+        idle() {
+          patient.delete(name)
+          void made.close()
+        },
+      })
+      patient.set(name, (lane = made))
+    }
+    lane.push(job)
+  }
+  const fast = new Lane(db, source, options, { waitMs: 0, blocked: wait })
+  const waiting = () => [...patient.values()].reduce((sum, lane) => sum + lane.waiting, fast.waiting)
   return {
     async close() {
       await fast.close()
-      await patient.close()
+      await Promise.all([...patient.values()].map((lane) => lane.close()))
     },
     execute(command, commandOptions = {}) {
       return new Promise((resolve, reject) => {
-        if (fast.waiting + patient.waiting >= MAX_WAITING) {
+        if (waiting() >= MAX_WAITING) {
           reject(new Unavailable(`${source.name} has ${MAX_WAITING} commands waiting; come again in a second`))
         } else fast.push(jobOf(source, command, commandOptions, resolve, reject))
       })

@@ -46,7 +46,7 @@ export async function recordFailures(tx: Sql, consumer: string, failed: Failed[]
       state: next.dead ? 'dead' : 'retrying',
       retryInMs: next.dead ? null : next.retryInMs,
       error: messageOf(error),
-      errorClass: error instanceof Error ? error.name : typeof error,
+      errorClass: classOf(error),
     }
   })
   await tx`
@@ -155,8 +155,20 @@ export async function retryKey(sql: Sql, key: string, consumer?: string): Promis
   return count
 }
 
-/** At most 2,000 characters, and no NUL, which Postgres can't store. */
+/** Whatever was thrown, as text. A handler may throw anything: what can't be made into text must not stop its consumer. */
 function messageOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : `not an Error: ${String(error)}`
-  return text.replaceAll('\0', '�').toWellFormed().slice(0, 2_000)
+  return storable(() => (error instanceof Error ? String(error.message) : `not an Error: ${String(error)}`), 2_000)
+}
+
+function classOf(error: unknown): string {
+  return storable(() => (error instanceof Error ? String(error.name) : typeof error), 100)
+}
+
+/** No NUL, which Postgres can't store. */
+function storable(text: () => string, length: number): string {
+  try {
+    return text().replaceAll('\0', '\u{fffd}').toWellFormed().slice(0, length)
+  } catch {
+    return 'something that has no text'
+  }
 }

@@ -29,8 +29,16 @@ export interface LaneOptions {
   committed?: (source: string, commands: number) => void
 }
 
-/** Waits for held rows, or hands their commands to the lane that does. */
-export type Patience<Command> = { patient: true } | { patient: false; blocked: (job: Job<Command>) => void }
+/**
+ * What a lane does about rows that somebody else holds: the fast one skips them and hands their commands on, with the entity in the way; a patient
+ * one waits for them.
+ */
+export type Patience<Command> =
+  | { waitMs: 0; blocked: (job: Job<Command>, entity: EntityId) => void }
+  | { waitMs: number; idle: () => void }
+
+/** A batch that already holds rows waits no longer than this for the others before it lets go and comes again: else whoever wants those waits too. */
+const HOLD_MS = 150
 
 let batches = 0
 const batchesOf = hash('sha1', `${process.pid} ${process.hrtime.bigint()} ${Math.random()}`, 'base64url')
@@ -49,6 +57,8 @@ export class Lane<State, Command, F extends Fact> {
   #clock = { database: 0, here: 0 }
   #running: Promise<void> | undefined
   #session: Session | undefined
+  /** Still waiting for rows; a lock timeout later on is about the log's head. */
+  #waiting = false
   /** Who held the rows that were last waited for, the longest transaction first. */
   #holders: Holder[] = []
 
@@ -84,6 +94,7 @@ export class Lane<State, Command, F extends Fact> {
     }
     this.#running = undefined
     settle()
+    if ('idle' in this.#patience && !this.#running) this.#patience.idle()
   }
 
   #take() {
@@ -118,7 +129,7 @@ export class Lane<State, Command, F extends Fact> {
 
   /** The writes are on their way: remembers what they leave behind, and decides what waits on it. */
   #lookAhead(states: Map<EntityId, Versioned<State>>) {
-    if (this.#patience.patient) return
+    if (this.#patience.waitMs > 0) return
     for (const [entity, state] of states) if (state.version > 0) this.#known.set(entity, state)
     this.#writing = true
     this.#queue = this.#queue.filter((job) => !this.#decideAhead(job))
@@ -160,7 +171,7 @@ export class Lane<State, Command, F extends Fact> {
       job.commitSent = false
     }
     if (isClash(error) && jobs.every((job) => job.clashes++ < CLASHES)) this.#queue.unshift(...jobs)
-    else if (isLockTimeout(error) && this.#patience.patient) await this.#nameBlockers(jobs)
+    else if (isLockTimeout(error) && this.#waiting) await this.#partBlocked(jobs)
     else if (isLockTimeout(error)) await this.#headHeld(jobs)
     else if (isNoPartition(error) && jobs.every((job) => job.tries++ < 3)) {
       await ensurePartitions(this.#db).catch(() => {})
@@ -179,16 +190,15 @@ export class Lane<State, Command, F extends Fact> {
     { ahead, undecided }: { ahead: Batch<State, Command, F> | undefined; undecided: Job<Command>[] },
   ): Promise<Batch<State, Command, F>> {
     const { store } = this.#source
-    const { patient } = this.#patience
+    const { waitMs } = this.#patience
     failpoint('before-begin')
     const session = (this.#session ??= await this.#db.reserve())
     const ids = [...new Set(jobs.flatMap((job) => job.touches))].sort()
     const keyed = jobs.filter((job) => job.fingerprint !== null)
-    const [, , known, loaded, [clock]] = await Promise.all([
+    const [, known, loaded, [clock]] = await Promise.all([
       session`begin`,
-      patient ? session.text(`set local lock_timeout = ${Math.round(this.#options.lockTimeoutMs)}`) : undefined,
       keyed.length === 0 ? [] : this.#answered(session, keyed),
-      patient ? this.#wait(session, ids) : store.load(session, ids, { skipLocked: true }),
+      waitMs > 0 ? this.#wait(session, ids) : store.load(session, ids, { skipLocked: true }),
       session<{ now: number }>`select (extract(epoch from clock_timestamp()) * 1000)::float8 as now`,
     ])
     failpoint('rows-locked')
@@ -228,7 +238,8 @@ export class Lane<State, Command, F extends Fact> {
 
   /** Loads under locks, and notes who is in the way while it waits for them. */
   async #wait(session: Session, ids: EntityId[]) {
-    this.#holders = []
+    const waitMs = ids.length === 1 ? this.#patience.waitMs : Math.min(this.#patience.waitMs, HOLD_MS)
+    this.#waiting = true
     const look = setInterval(async () => {
       const holders = await this.#db<Holder>`
         select a.pid, extract(epoch from clock_timestamp() - a.xact_start)::float8 as seconds
@@ -236,9 +247,16 @@ export class Lane<State, Command, F extends Fact> {
         join   pg_stat_activity a on a.pid = holder.pid
         order  by a.xact_start`.catch(() => [])
       if (holders.length > 0) this.#holders = holders
-    }, this.#options.lockTimeoutMs / 4)
+    }, waitMs / 4)
+    const timeout = (ms: number) => session.text(`set local lock_timeout = ${Math.round(ms)}`)
     try {
-      return await this.#source.store.load(session, ids, { skipLocked: false })
+      const [, loaded] = await Promise.all([
+        timeout(waitMs),
+        this.#source.store.load(session, ids, { skipLocked: false }),
+      ])
+      await timeout(this.#options.lockTimeoutMs)
+      this.#waiting = false
+      return loaded
     } finally {
       clearInterval(look)
     }
@@ -257,10 +275,18 @@ export class Lane<State, Command, F extends Fact> {
     for (const job of jobs) {
       const before = job.fingerprint === null ? undefined : answered.get(`${job.scope} ${job.key}`)
       if (before) batch.repeat(job, before.fingerprint, () => JSON.parse(before.answer))
-      else if (blocked.size > 0 && job.touches.some((entity) => blocked.has(entity))) {
-        batch.later(() => (this.#patience.patient ? this.push(job) : this.#patience.blocked(job)))
-      } else batch.decide(job, now)
+      else {
+        const entity = blocked.size === 0 ? undefined : job.touches.find((each) => blocked.has(each))
+        if (entity === undefined) batch.decide(job, now)
+        else batch.later(() => this.#handOn(job, entity))
+      }
     }
+  }
+
+  #handOn(job: Job<Command>, entity: EntityId) {
+    job.waitingSince ??= performance.now()
+    if ('blocked' in this.#patience) this.#patience.blocked(job, entity)
+    else this.push(job)
   }
 
   /** One round trip, so that nothing can stall between them; if the append fails, Postgres turns the commit into a rollback and `commit` throws. */
@@ -337,19 +363,22 @@ export class Lane<State, Command, F extends Fact> {
 
   async #headHeld(jobs: Job<Command>[]) {
     const holder = await headHolder(this.#db).catch(() => undefined)
-    const message = `the log's head is held by ${sessionOf(holder)}; come again`
+    const message = holder
+      ? `the log's head is held by ${sessionOf(holder)}; come again`
+      : 'another transaction was in the way for too long; come again'
     for (const job of jobs) job.reject(new Unavailable(message, { blockedBy: holder ? [holder.pid] : [] }))
   }
 
-  /** After a lock timeout: who holds which rows. Their commands are turned away with the holder's pid, the others go on. */
-  async #nameBlockers(jobs: Job<Command>[]) {
+  /** After waiting for rows in vain: commands for those still held are turned away with the holder's pid once their time is over; the others come again. */
+  async #partBlocked(jobs: Job<Command>[]) {
     const ids = [...new Set(jobs.flatMap((job) => job.touches))]
     const blocked = await this.#db
       .begin(async (tx) => new Set((await this.#source.store.load(tx, ids, { skipLocked: true })).blocked))
       .catch(() => undefined)
     for (const job of jobs) {
       const entity = job.touches.find((id) => blocked?.has(id))
-      if (blocked && !entity) this.#queue.push(job)
+      const waitedMs = performance.now() - (job.waitingSince ??= performance.now())
+      if (blocked && (!entity || waitedMs < this.#patience.waitMs)) this.#queue.push(job)
       else {
         const message = `${entity ?? 'what the command touches'} is held by ${sessionOf(this.#holders[0])}; come again`
         job.reject(new Unavailable(message, { entity, blockedBy: this.#holders.map((holder) => holder.pid) }))
