@@ -119,5 +119,5 @@ function plainDecimal(text: string, places: number, known?: DecimalMark): Plain 
 
 function twoReadings(number: string, mark: string): string {
   const digits = number.replace(mark, '')
-  return `has two readings, ${digits} and ${number.replace(mark, '.')}: write it without grouping, or say which mark is the decimal one`
+  return `has two readings, ${digits} and ${number.replace(mark, '.')}: write it without grouping, or say --decimal-mark`
 }

@@ -4,8 +4,7 @@ import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { createTestDatabase } from '../../../test/database.ts'
 import { catalogService } from '../../services/catalog/service.ts'
-import { inventoryDecider } from '../../services/inventory/decider.ts'
-import { inventoryStore } from '../../services/inventory/store.ts'
+import { inventoryService } from '../../services/inventory/service.ts'
 import { type TestEngine, testEngine } from '../../testing.ts'
 import { type CatalogueOptions, importCatalogue } from './catalogue.ts'
 import { importOrders, type OrdersOptions } from './orders.ts'
@@ -19,13 +18,7 @@ let files = 0
 
 beforeAll(async () => {
   const { url } = await createTestDatabase()
-  const made = await testEngine(url, (to) => {
-    const rules = { low: 3, out: 0, reorderThreshold: 10, targetLevel: 50 }
-    const source = { name: 'inventory', decider: inventoryDecider(rules), store: inventoryStore }
-    const schema = new URL('../../services/inventory/schema/', import.meta.url)
-    const { execute } = to.executor(source)
-    return [catalogService(to), { name: 'inventory', schema, execute }] as const
-  })
+  const made = await testEngine(url, (to) => [catalogService(to), inventoryService(to)] as const)
   engine = made.engine
   const [catalog, inventory] = made.services
   shop = { catalog, inventory, db: engine.db }

@@ -20,18 +20,17 @@ const text = `[
 ]
 `
 
-test.each([1, 2, 5, 10_000])(
-  'an array is read element by element with their lines, %i characters at a time',
-  async (size) => {
-    expect(await all(arrayElements, text, size)).toEqual([
-      { line: 2, value: { a: 'x],[ " }{', b: [1, { c: [] }] } },
-      { line: 4, value: { a: 2 } },
-      { line: 5, value: 7 },
-      { line: 6, refused: expect.stringContaining('no JSON') },
-      { line: 7, value: { é: '€' } },
-    ])
-  },
-)
+test.each([
+  1, 2, 5, 10_000,
+])('an array is read element by element with their lines, %i characters at a time', async (size) => {
+  expect(await all(arrayElements, text, size)).toEqual([
+    { line: 2, value: { a: 'x],[ " }{', b: [1, { c: [] }] } },
+    { line: 4, value: { a: 2 } },
+    { line: 5, value: 7 },
+    { line: 6, refused: expect.stringContaining('no JSON') },
+    { line: 7, value: { é: '€' } },
+  ])
+})
 
 test.each([1, 1_000])('of an object the first list is read', async (size) => {
   const wrapped = '{"source": "x", "products": [\n{"a":[1]},\n{"a":2}], "total": 2, "more": [5]}'

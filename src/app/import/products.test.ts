@@ -115,7 +115,7 @@ test('every repair and refusal names line, column and reason', async () => {
       6,
       'refused',
       'Variant Price',
-      '"1,299" has two readings, 1299 and 1.299: write it without grouping, or say which mark is the decimal one',
+      '"1,299" has two readings, 1299 and 1.299: write it without grouping, or say --decimal-mark',
     ],
     [7, 'refused', 'Variant Inventory Qty', '"plenty" not a number'],
     [7, 'repaired', 'Image Src', 'left out: "javascript:alert(1)" is no http(s) address'],

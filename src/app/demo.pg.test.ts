@@ -1,0 +1,74 @@
+import { beforeAll, expect, test } from 'vitest'
+import { createTestDatabase } from '../../test/database.ts'
+import { catalogService } from '../services/catalog/service.ts'
+import { collectionsService } from '../services/collections/service.ts'
+import { inventoryService } from '../services/inventory/service.ts'
+import { type TestEngine, testEngine } from '../testing.ts'
+import { Demo, isDemo, seedDemo } from './demo.ts'
+import { demoProducts } from './demo-shop.ts'
+import type { Shop } from './import/shop.ts'
+
+let engine: TestEngine
+let shop: Shop & { db: TestEngine['db'] }
+
+beforeAll(async () => {
+  const { url } = await createTestDatabase()
+  const made = await testEngine(
+    url,
+    (to) => [catalogService(to), inventoryService(to), collectionsService(to)] as const,
+  )
+  engine = made.engine
+  const [catalog, inventory] = made.services
+  shop = { catalog, inventory, db: engine.db }
+  return () => engine[Symbol.asyncDispose]()
+})
+
+test('an empty shop is filled within a second and a half, and only once', async () => {
+  const begun = performance.now()
+  expect(await seedDemo({ shop })).toBe(true)
+  expect(performance.now() - begun).toBeLessThan(1_500)
+  expect(await seedDemo({ shop })).toBe(false)
+  expect(await isDemo(engine.db)).toBe(true)
+  const [counts] = await engine.db`
+    select (select count(*)::int from catalog.products) as products,
+           (select count(distinct category)::int from catalog.products) as categories,
+           (select count(*)::int from inventory.warehouses) as warehouses,
+           (select count(*)::int from collections.collections) as collections`
+  expect(counts).toEqual({ products: 60, categories: 6, warehouses: 3, collections: 6 })
+})
+
+test('ids and SKUs of the demo are each one of a kind, and the same at every call', () => {
+  const products = demoProducts()
+  const skus = products.flatMap(({ product }) => product.variants.map(({ sku }) => sku))
+  expect(new Set(products.map(({ product }) => product.id)).size).toBe(60)
+  expect(new Set(skus).size).toBe(skus.length)
+  expect(demoProducts()).toEqual(products)
+})
+
+test('the demo moves everything there is, and never oversells', async () => {
+  const demo = new Demo({ shop, seed: 7 })
+  const happened = new Set<string>()
+  for (let n = 0; n < 150; n++) happened.add((await demo.runOnce()) ?? 'refused')
+  expect([...happened].filter((one) => one !== 'refused').sort()).toEqual([
+    'closeReservation',
+    'edit',
+    'giveBack',
+    'order',
+    'reprice',
+    'reserve',
+    'restock',
+  ])
+  const types = (await engine.db`select distinct type from lockstep.events`).map((row) => row.type)
+  expect(types).toEqual(
+    expect.arrayContaining(['product.updated', 'stock.updated', 'stock.reserved', 'stock.released']),
+  )
+  const [worst] = await engine.db`select min(on_hand - reserved)::int as available from inventory.levels`
+  expect(worst.available).toBeGreaterThanOrEqual(0)
+})
+
+test('the demo stops with its signal', async () => {
+  const stop = new AbortController()
+  const running = new Demo({ shop, everyMs: 1 }).run(stop.signal)
+  stop.abort()
+  await expect(running).resolves.toBeUndefined()
+})
