@@ -10,7 +10,7 @@ export class Fenced extends Error {
 export async function advance(tx: Sql, consumer: string, epoch: number, position: number): Promise<Date> {
   const [row] = await tx<{ now: Date }>`
     update lockstep.consumers
-    set    position = ${position}, crashes = 0, updated_at = clock_timestamp()
+    set    position = ${position}, updated_at = clock_timestamp()
     where  name = ${consumer} and epoch = ${epoch}
     returning updated_at as now`
   if (!row) throw new Fenced(`${consumer} has another owner, or was set to another position`)

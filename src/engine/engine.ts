@@ -44,6 +44,7 @@ export class Engine implements EngineForServices {
   readonly #options: EngineOptions
   readonly #membership: Membership
   readonly #gate = new Gate(availableParallelism())
+  readonly #alone = new Gate(1)
   readonly #executors: { close(): Promise<void> }[] = []
 
   constructor(options: EngineOptions) {
@@ -178,6 +179,7 @@ export class Engine implements EngineForServices {
       db: this.consumerDb,
       tail: this.tail,
       gate: this.#gate,
+      alone: this.#alone,
       policy: { attempts: 3, firstMs: 200, maxMs: 30_000, ...this.#options.retry },
       timeoutMs: this.#options.handlerTimeoutMs ?? 10_000,
       faults: this.faults,

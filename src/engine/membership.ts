@@ -13,8 +13,10 @@ export interface Claim {
   name: string
   epoch: number
   position: number
-  /** How often in a row its owner died on it without getting any further. */
+  /** How many owners it lost in a row. */
   crashes: number
+  /** The position of an event that its last owner handled alone and did not survive. */
+  killer: number | null
 }
 
 export class Membership {
@@ -49,13 +51,14 @@ export class Membership {
       set    owner = ${this.name}, epoch = c.epoch + 1, crashes = case when c.owner is null then 0 else c.crashes + 1 end, updated_at = clock_timestamp()
       from   unnest(${free.map((row) => row.name)}::text[], ${free.map((row) => row.owner)}::text[]) as seen (name, owner)
       where  c.name = seen.name and c.owner is not distinct from seen.owner
-      returning c.name, c.epoch, c.position, c.crashes`
+      returning c.name, c.epoch, c.position, c.crashes, case when c.trying > c.position then c.trying end as killer`
   }
 
   /** Ends what a stale process may still have in flight, so that neither its locks nor its half-done work stand in the way. */
   async #end(stale: string[]) {
     await this.#db`
       select pg_terminate_backend(pid) from pg_stat_activity where application_name = any(${stale}::text[])`
+    await this.#db`delete from lockstep.processes where name = any(${stale}::text[])`
   }
 
   /** Beats and claims until the signal; gives everything back at the end. */

@@ -8,7 +8,7 @@ import type { LoggedEvent } from './event.ts'
 import { recordFailures } from './failures.ts'
 import type { Faults } from './faults.ts'
 import type { Gate } from './gate.ts'
-import { headPosition, LogBroken } from './log.ts'
+import { headPosition, LogBroken, readAt } from './log.ts'
 import type { Claim } from './membership.ts'
 import { Projector } from './projector.ts'
 import { Reactor } from './reactor.ts'
@@ -17,8 +17,8 @@ import { GiveUp, type RetryPolicy } from './verdict.ts'
 
 /** Events looked at in one transaction, unless the consumer says otherwise. */
 const USUAL_BATCH = { projection: 8_000, reaction: 200 }
-/** A consumer whose owner died on it so often without getting further gives up the next event. */
-const CRASHES_TO_GIVE_UP = 5
+/** After losing so many owners in a row, a consumer handles its events one at a time and says which before it does. */
+const CRASHES_TO_TRY_ALONE = 4
 /** Failures changed by others (a manual retry in another process) are seen after so long. */
 const REFRESH_MS = 1_000
 /** A checkpoint that moved only past events of no concern is written this often. */
@@ -56,6 +56,8 @@ export interface RunnerOptions {
   db: Database
   tail: Tail
   gate: Gate
+  /** For steps that may end the process: no two of them at a time. */
+  alone: Gate
   policy: RetryPolicy
   timeoutMs: number
   faults: Faults
@@ -75,6 +77,8 @@ export class Runner {
   #unwritten = false
   #writtenAt = 0
   #compared = false
+  /** Events still to be handled with care: as many as may have been in the batch that ended the last owner. */
+  #careful = 0
 
   constructor(consumer: Consumer, options: RunnerOptions) {
     this.consumer = consumer
@@ -98,15 +102,27 @@ export class Runner {
     return this.#position
   }
 
-  /** Begins as the owner of an epoch. After a crash it starts with small steps, so that the batch that killed its predecessor shows itself. */
+  /**
+   * Begins as the owner of an epoch. If the last owners died, whatever of, it takes steps that get smaller with each loss, in the end single events
+   * announced before they are handled: so the one that ends processes shows itself, and no other is blamed.
+   */
   own(claim: Claim): void {
-    const most = this.consumer.batch ?? USUAL_BATCH[this.consumer.kind]
-    this.#limit = Math.max(1, most >> (claim.crashes * 3))
+    this.#limit = this.#limitAfter(claim.crashes)
+    this.#careful = claim.crashes === 0 ? 0 : this.#limitAfter(claim.crashes - 1)
     this.#position = claim.position
     this.#refreshAt = 0
     this.#unwritten = false
     this.#compared = false
     this.#claim = claim
+  }
+
+  get #most(): number {
+    return this.consumer.batch ?? USUAL_BATCH[this.consumer.kind]
+  }
+
+  /** Each loss makes steps sixteen times smaller. */
+  #limitAfter(crashes: number): number {
+    return Math.max(1, this.#most >> (Math.min(crashes, CRASHES_TO_TRY_ALONE) * 4))
   }
 
   /** Milliseconds until a retry is due; Infinity when none is. */
@@ -139,14 +155,17 @@ export class Runner {
       await this.#step.refresh()
       this.#refreshAt = now + REFRESH_MS
     }
+    if (claim.killer !== null) return this.#giveUp(claim, claim.killer)
     const retried = this.dueInMs <= 0 && (await this.#step.retryDue(claim.epoch, this.#position))
     if (!(await this.#options.tail.has(this.#position))) {
       if (this.#unwritten && now - this.#writtenAt >= IDLE_CHECKPOINT_MS) await this.#write(claim)
+      if (this.#careful > 0) await this.#calm(claim)
       return retried
     }
-    const leave = await this.#options.gate.enter()
+    const alone = claim.crashes >= CRASHES_TO_TRY_ALONE
+    const leave = await (alone ? this.#options.alone : this.#options.gate).enter()
     try {
-      await this.#advance(claim)
+      await this.#advance(claim, alone)
     } finally {
       leave()
     }
@@ -154,22 +173,22 @@ export class Runner {
   }
 
   /** Reads what there is by now and handles it. */
-  async #advance(claim: Claim) {
-    const events = await this.#options.tail.read(this.#position, this.#limit)
+  async #advance(claim: Claim, alone: boolean) {
+    const events = await this.#options.tail.read(this.#position, alone ? 1 : this.#limit)
     if (events.length === 0) return
     const now = performance.now()
     if (!events.some((event) => this.#step.concerns(event))) {
       this.#position = (events.at(-1) as LoggedEvent).position
       this.#unwritten = true
       if (now - this.#writtenAt >= IDLE_CHECKPOINT_MS) await this.#write(claim)
-    } else if (claim.crashes >= CRASHES_TO_GIVE_UP) {
-      await this.#giveUpNext(claim, events)
     } else {
+      if (alone) await this.#announce(claim, events[0] as LoggedEvent)
       this.#position = await this.#step.apply(events, claim.epoch)
       this.#unwritten = false
       this.#writtenAt = now
     }
-    this.#limit = Math.min(this.#limit * 2, this.consumer.batch ?? USUAL_BATCH[this.consumer.kind])
+    if (this.#careful <= 0) this.#limit = Math.min(this.#limit * 2, this.#most)
+    else if ((this.#careful -= events.length) <= 0) await this.#calm(claim)
   }
 
   run(signal: AbortSignal): Promise<void> {
@@ -213,15 +232,33 @@ export class Runner {
     this.#compared = true
   }
 
-  async #giveUpNext(claim: Claim, events: LoggedEvent[]) {
-    const event = events.find((each) => this.#step.concerns(each)) as LoggedEvent
-    const error = new GiveUp(`${this.consumer.name} ended its process ${claim.crashes} times at this event`)
-    await this.#options.db.begin(async (tx) => {
-      await recordFailures(tx, this.consumer.name, [{ event, attempts: claim.crashes, error }], this.#options.policy)
-      await advance(tx, this.consumer.name, claim.epoch, event.position)
-    })
-    this.#position = event.position
+  async #announce(claim: Claim, event: LoggedEvent) {
+    await this.#options.db`
+      update lockstep.consumers set trying = ${event.position} where name = ${this.consumer.name} and epoch = ${claim.epoch}`
+  }
+
+  /** What may have ended the last owner is behind, or there is nothing to do: this owner lives. */
+  async #calm(claim: Claim) {
+    await this.#options.db`
+      update lockstep.consumers set crashes = 0 where name = ${this.consumer.name} and epoch = ${claim.epoch}`
     claim.crashes = 0
+    this.#careful = 0
+  }
+
+  async #giveUp(claim: Claim, position: number): Promise<true> {
+    const { db, policy } = this.#options
+    const [event] = await readAt(db, [position])
+    const error = new GiveUp(
+      `${this.consumer.name} lost ${claim.crashes} processes in a row, the last one at this event`,
+    )
+    await db.begin(async (tx) => {
+      if (event) await recordFailures(tx, this.consumer.name, [{ event, attempts: claim.crashes - 1, error }], policy)
+      await advance(tx, this.consumer.name, claim.epoch, position)
+    })
+    claim.killer = null
+    this.#position = position
     this.refreshSoon()
+    await this.#calm(claim)
+    return true
   }
 }

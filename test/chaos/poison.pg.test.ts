@@ -149,10 +149,9 @@ test('an event on which every process hangs in an endless loop is given up after
     if (await given()) break
     await host.kill()
     restarts++
-    expect(restarts).toBeLessThan(25)
+    expect(restarts).toBeLessThanOrEqual(12) // five for each of the two consumers that hang, and two that were lost meanwhile
   }
   await caughtUp(db, all)
-  console.log(`given up after ${restarts} restarts and ${Math.round(performance.now() - since)} ms`)
   expect((await standing(db)).map((row) => `${row.consumer} ${row.key} ${row.state}`)).toEqual([
     'eaten 700 dead',
     'tasted 700 dead',

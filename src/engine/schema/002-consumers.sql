@@ -13,7 +13,8 @@ create table lockstep.consumers (
   position   bigint      not null,
   epoch      bigint      not null default 0,
   owner      text,
-  crashes    int         not null default 0,
+  crashes    int         not null default 0, -- owners lost in a row, until one has shown that it lives on
+  trying     bigint,                         -- after some: the event that is being handled alone; found ahead of the checkpoint, it ended its process
   paused     boolean     not null default false,
   updated_at timestamptz not null default clock_timestamp()
 ) with (fillfactor = 50);
