@@ -2,9 +2,12 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
 import { pino } from 'pino'
 import { openEmbeddedPostgres } from '../src/app/postgres.ts'
 import { Engine, type EngineOptions } from '../src/engine/engine.ts'
+
+setFlagsFromString('--heap-growing-percent=80') // as app/cli.ts does
 
 /** What a measurement found. */
 export interface Finding {

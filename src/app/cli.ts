@@ -1,8 +1,11 @@
 /** The program: `lockstep <command>`. Each command is a file in cli/ and loads what it needs when it runs. */
 import { enableCompileCache } from 'node:module'
+import { setFlagsFromString } from 'node:v8'
 import { explainFailure } from './cli/failure.ts'
 import { buildProgram } from './cli/program.ts'
 
+// The heap may grow by four fifths before it is collected, instead of several times: a third of the memory for a percent of the time.
+setFlagsFromString('--heap-growing-percent=80')
 enableCompileCache()
 
 // Whoever read our data has enough, as in `lockstep events tail | head`: come to an end in order.
