@@ -3,7 +3,7 @@ import type { Sql } from '../../engine/database.ts'
 import type { Changed, Store } from '../../engine/decider.ts'
 import { type InventoryFact, isMovement, type Movement } from './facts.ts'
 import { load } from './load.ts'
-import type { State, StockState } from './state.ts'
+import type { ReservationState, State, StockState } from './state.ts'
 
 type Batch = Changed<State, InventoryFact>
 
@@ -184,8 +184,12 @@ function alike(a: Moved, b: Moved): boolean {
 }
 
 async function saveReservations(tx: Sql, { facts }: Batch): Promise<void> {
-  const held = facts.flatMap(({ fact }) => (fact.type === 'reservation.held' ? [fact.reservation] : []))
-  const closed = facts.flatMap(({ fact }) => (fact.type === 'reservation.closed' ? [fact] : []))
+  const held: ReservationState[] = []
+  const closed: Extract<InventoryFact, { type: 'reservation.closed' }>[] = []
+  for (const { fact } of facts) {
+    if (fact.type === 'reservation.held') held.push(fact.reservation)
+    else if (fact.type === 'reservation.closed') closed.push(fact)
+  }
   const work: Promise<unknown>[] = []
   if (held.length > 0) {
     work.push(tx`
