@@ -17,6 +17,12 @@ export async function advance(tx: Sql, consumer: string, epoch: number, position
   return row.now
 }
 
+/** Throws Fenced unless the epoch still stands, and keeps it standing until the caller's transaction is over. */
+export async function hold(tx: Sql, consumer: string, epoch: number): Promise<void> {
+  const [row] = await tx`select from lockstep.consumers where name = ${consumer} and epoch = ${epoch} for share`
+  if (!row) throw new Fenced(`${consumer} has another owner, or was set to another position`)
+}
+
 /** Throws Fenced unless the epoch still stands: an owner with nothing to write learns here that it was paused or set back. */
 export async function confirm(sql: Sql, consumer: string, epoch: number): Promise<void> {
   const [row] = await sql`select from lockstep.consumers where name = ${consumer} and epoch = ${epoch}`

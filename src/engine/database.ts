@@ -159,6 +159,9 @@ export function isInfrastructure(error: unknown): boolean {
   )
 }
 
+/** Did the statement wait for a lock that somebody else holds, for too long? */
+export const isLockTimeout = (error: unknown): boolean => (error as { code?: unknown } | undefined)?.code === '55P03'
+
 /** Did the connection itself break, so that what was sent last may or may not have happened? */
 export function isConnectionLoss(error: unknown): boolean {
   if (!(error instanceof Error)) return false

@@ -74,7 +74,7 @@ export async function recordWaiting(tx: Sql, consumer: string, events: LoggedEve
     on conflict (consumer, key, position) do nothing`
 }
 
-/** What is known of a consumer's failing keys: when to come back, and how often it was tried. Dead ones have no time. */
+/** What is known of a consumer's failing keys: when to come back, and how often it was tried. Dead and discarded ones have no time. */
 export async function failingKeys(sql: Sql, consumer: string) {
   return sql<{
     id: number
@@ -86,7 +86,7 @@ export async function failingKeys(sql: Sql, consumer: string) {
   }>`
     select id, key, position, state, attempts, (extract(epoch from retry_at - clock_timestamp()) * 1000)::float8 as "dueInMs"
     from   lockstep.failures
-    where  consumer = ${consumer} and state <> 'discarded'
+    where  consumer = ${consumer}
     order  by key, position`
 }
 

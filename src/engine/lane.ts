@@ -5,7 +5,7 @@
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { Batch, type Job } from './batch.ts'
-import { commit, type Database, isConnectionLoss, isInfrastructure, type Session } from './database.ts'
+import { commit, type Database, isConnectionLoss, isInfrastructure, isLockTimeout, type Session } from './database.ts'
 import type { EntityId, Fact, Source, Versioned } from './decider.ts'
 import { failpoint, failpointsArmed } from './failpoint.ts'
 import { type Appendable, append, ensurePartitions, headHolder } from './log.ts'
@@ -396,7 +396,6 @@ const sessionOf = (holder: Holder | undefined) =>
     : 'another session'
 
 const sqlState = (error: unknown) => (error as { code?: string }).code
-const isLockTimeout = (error: unknown) => sqlState(error) === '55P03'
 /** Somebody else was first with the same entity, version or key: looking again tells what is so now. */
 const isClash = (error: unknown) => sqlState(error) === '23505'
 const isNoPartition = (error: unknown) => sqlState(error) === '23514' && /no partition/.test((error as Error).message)

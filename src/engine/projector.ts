@@ -2,9 +2,9 @@
  * A projection's step: conflates a batch to the latest event of each entity and applies it in one transaction with the checkpoint. A batch that
  * fails is split until the bad keys stand alone; they become failures, the rest goes through.
  */
-import { advance, Fenced } from './checkpoint.ts'
+import { advance, Fenced, hold } from './checkpoint.ts'
 import type { Projection } from './consumer.ts'
-import { type Database, isInfrastructure, type Sql } from './database.ts'
+import { type Database, isInfrastructure, isLockTimeout, type Sql } from './database.ts'
 import { within } from './deadline.ts'
 import { type LoggedEvent, matches } from './event.ts'
 import { failpoint } from './failpoint.ts'
@@ -127,7 +127,7 @@ export class Projector implements Step {
           failed.push(...this.#failuresOf(blamed, (key) => named.get(key)))
           rest = rest.filter((change) => !named.has(change.key))
         } else {
-          failed.push(...(await this.#split(rest, error)))
+          failed.push(...(await this.#split(rest, error, epoch)))
           rest = []
         }
       }
@@ -152,7 +152,7 @@ export class Projector implements Step {
   }
 
   /** Finds the keys that fail: each part in a transaction of its own, several at a time, order kept within a key. */
-  async #split(changes: LoggedEvent[], error: unknown): Promise<Failed[]> {
+  async #split(changes: LoggedEvent[], error: unknown, epoch: number): Promise<Failed[]> {
     const byKey = Map.groupBy(changes, (change) => change.key)
     const keys = [...byKey.keys()]
     if (keys.length === 1) return this.#failuresOf(changes, () => error)
@@ -163,11 +163,14 @@ export class Projector implements Step {
     const found = await Promise.all(
       parts.map(async (part) => {
         try {
-          await this.#context.db.begin((tx) => this.#attempt(tx, part, Math.max(this.#context.timeoutMs / PARTS, 100)))
+          await this.#context.db.begin(async (tx) => {
+            await this.#attempt(tx, part, Math.max(this.#context.timeoutMs / PARTS, 100))
+            await hold(tx, this.#projection.name, epoch) // a part has no checkpoint to fence it
+          })
           return []
         } catch (failure) {
           if (await nobodysFault(this.#context.db, failure)) throw failure
-          return this.#split(part, failure)
+          return this.#split(part, failure, epoch)
         }
       }),
     )
@@ -198,7 +201,7 @@ export class Projector implements Step {
 /** Is it the database or our standing that failed, rather than the handler? Then nothing is recorded and the whole step comes again. */
 export async function nobodysFault(db: Database, error: unknown): Promise<boolean> {
   if (error instanceof Fenced) return true
-  if (!isInfrastructure(error)) return false
+  if (!isInfrastructure(error) || isLockTimeout(error)) return false // somebody holds some rows: only their keys wait
   // A handler's own broken connection to somewhere else looks the same: ask our database.
   const fromPostgres =
     (error as { severity?: string }).severity !== undefined || (error as { code?: string }).code === undefined

@@ -38,7 +38,7 @@ export class Reactor implements Step {
     const rows = await failingKeys(this.#context.db, this.#reaction.name)
     this.#failing = Map.groupBy(
       rows
-        .filter((row) => row.state !== 'dead')
+        .filter((row) => row.state === 'retrying' || row.state === 'waiting')
         .map((row) => ({ ...row, dueAt: row.dueInMs === null ? undefined : performance.now() + row.dueInMs })),
       (row) => row.key,
     )

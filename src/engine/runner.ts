@@ -196,19 +196,25 @@ export class Runner {
   }
 
   async #loop(signal: AbortSignal): Promise<void> {
+    let troubles = 0
     while (!signal.aborted) {
       if (!this.#claim) {
         await pause(50, signal)
         continue
       }
       try {
-        if (await this.runOnce()) continue
+        const stepped = await this.runOnce()
+        troubles = 0
+        if (stepped) continue
         const idle = this.#unwritten ? IDLE_CHECKPOINT_MS : REFRESH_MS
         await this.#options.tail.beyond(this.#position, Math.max(1, Math.min(this.dueInMs, idle)), signal)
       } catch (error) {
         if (error instanceof LogBroken) throw error
-        if (!(error instanceof Fenced)) await pause(250, signal)
-        if (!signal.aborted) this.#options.warn(`${this.consumer.name} starts its step over`, error)
+        // Said once and then at every tenth time: a database that is away for long is not worth a line every second from each consumer.
+        if (!signal.aborted && troubles++ % 10 === 0) {
+          this.#options.warn(`${this.consumer.name} starts its step over`, error)
+        }
+        if (!(error instanceof Fenced)) await pause(Math.min(1_000, 125 * 2 ** troubles), signal)
       }
     }
     if (this.#claim && this.#unwritten) await this.#write(this.#claim).catch(() => {})

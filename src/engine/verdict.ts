@@ -1,4 +1,5 @@
 /** What a failure means: try again when, or give up. */
+import { isLockTimeout } from './database.ts'
 
 export interface RetryPolicy {
   /** Tries in all, the first included (E, Retry Mechanism: 3, then dead letter). */
@@ -35,10 +36,14 @@ export class KeysFailed extends Error {
 
 export type Verdict = { dead: true } | { dead: false; retryInMs: number; counts: boolean }
 
+/** Somebody holds rows that the handler writes: come back so often, which is nobody's failed try. */
+const HELD_MS = 10_000
+
 /** `attempt` counts from 1; `random` is in [0, 1). */
 export function verdict(error: unknown, attempt: number, policy: RetryPolicy, random = Math.random()): Verdict {
   if (error instanceof GiveUp) return { dead: true }
   if (error instanceof RetryAfter) return { dead: false, retryInMs: error.ms, counts: false }
+  if (isLockTimeout(error)) return { dead: false, retryInMs: Math.min(policy.maxMs, HELD_MS), counts: false }
   if (attempt >= policy.attempts) return { dead: true }
   const wait = Math.min(policy.maxMs, policy.firstMs * 2 ** (attempt - 1))
   return { dead: false, retryInMs: Math.round(wait * (1 + random / 5)), counts: true }
