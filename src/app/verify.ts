@@ -61,6 +61,10 @@ const logWithoutHoles: Rule = {
       )
       select 'position ' || (before + 1) as what, 'missing up to ' || (position - 1) as detail from seen where position <> before + 1
       union all
+      -- old events leave by whole partitions of a million
+      select 'position ' || min(position), 'is the first, and no partition begins there' from lockstep.events
+      having min(position) <> 1 and min(position) % 1000000 <> 0
+      union all
       select 'the head', 'says ' || h.position || ', the last event is ' || coalesce((select max(position) from lockstep.events), 0)
       from   lockstep.head h
       where  h.position <> coalesce((select max(position) from lockstep.events), 0)

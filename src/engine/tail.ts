@@ -82,23 +82,26 @@ export class Tail {
       resume()
     }
     signal.addEventListener('abort', () => resume())
-    while (!signal.aborted) {
-      woken = false
-      const more = await this.runOnce().catch((error) => {
-        if (error?.name === 'LogBroken') throw error
-        return false
-      })
-      if (more || woken || signal.aborted) continue
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, 500)
-        resume = () => {
-          clearTimeout(timer)
-          resolve()
-        }
-      })
+    try {
+      while (!signal.aborted) {
+        woken = false
+        const more = await this.runOnce().catch((error) => {
+          if (error?.name === 'LogBroken') throw error
+          return false
+        })
+        if (more || woken || signal.aborted) continue
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, 500)
+          resume = () => {
+            clearTimeout(timer)
+            resolve()
+          }
+        })
+      }
+    } finally {
+      this.#wake = () => {}
+      await unlisten().catch(() => {})
     }
-    this.#wake = () => {}
-    await unlisten().catch(() => {})
   }
 
   /** Reads what is new once; true when there may be more. */

@@ -45,6 +45,9 @@ export function buildProgram(): Command {
   ]
   for (const [heading, commands] of groups)
     for (const command of commands) program.addCommand(command.helpGroup(heading))
+  program.addHelpCommand(
+    new Command('help').argument('[command]').description('the help of a command').helpGroup('Set it up:'),
+  )
   examples(program, 'lockstep', 'lockstep import products.csv', 'lockstep status lamp-01', 'lockstep events tail')
   forAll(program, (command) => {
     command.exitOverride().configureHelp({

@@ -66,6 +66,8 @@ async function run(given: string[], debug: boolean): Promise<void> {
   } finally {
     release()
     await unwatch()
+    // All is closed; a socket that somebody forgot must not keep a stopped server alive.
+    setTimeout(() => process.exit(), 500).unref()
   }
 }
 
@@ -110,7 +112,7 @@ function welcome({ url, loginUrl, productId, system }: Running, whole: boolean):
   ].map(([what = '', why = '']) => `  ${paint.cyan(what.padEnd(40))} ${paint.dim(why)}`)
   const field = (name: string, value: string, note = '') => `${paint.dim(name.padEnd(9))} ${value}  ${paint.dim(note)}`
   return box(
-    `${whole ? 'Lockstep' : system.serving.map(({ name }) => name).join(', ')} is running`,
+    whole ? 'Lockstep is running' : some(system.serving.map(({ name }) => name)),
     `${(performance.now() / 1_000).toFixed(1)} s`,
     [
       field('log in', loginUrl),
@@ -126,6 +128,9 @@ function welcome({ url, loginUrl, productId, system }: Running, whole: boolean):
     ],
   )
 }
+
+const some = (names: string[]) =>
+  names.length === 1 ? `${names[0]} is running` : `${names.slice(0, -1).join(', ')} and ${names.at(-1)} are running`
 
 /** Break a consumer, see it fail for one product, retry. */
 const breaking = (url: string, productId: string) => [
