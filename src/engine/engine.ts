@@ -56,6 +56,7 @@ export class Engine implements EngineForServices {
       name: this.name,
       max: 12,
       deadlineMs: 2 * handlerTimeoutMs + 12_000,
+      lockTimeoutMs: Math.max(500, handlerTimeoutMs / 8), // before a part of a split batch is overdue: held rows are no handler's fault
       idleInTransactionMs: handlerTimeoutMs + 5_000,
     })
     this.tail = new Tail(this.db)
