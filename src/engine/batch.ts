@@ -55,7 +55,7 @@ export class Batch<State, Command, F extends Fact> implements Changed<State, F> 
   readonly #refusals: { job: Job<Command>; error: unknown }[] = []
   readonly #source: Source<State, Command, F>
   readonly #folded: Map<EntityId, Versioned<State>>
-  readonly #assumed = new Map<EntityId, Versioned<State>>()
+  readonly #assumed = new Map<EntityId, Versioned<State> | undefined>()
   readonly #touched = new Set<EntityId>()
   readonly #byKey = new Map<string, { job: Job<Command>; executed: Executed }>()
   readonly #afterwards: (() => void)[] = []
@@ -83,22 +83,21 @@ export class Batch<State, Command, F extends Fact> implements Changed<State, F> 
     return this.done.length === 0 && this.facts.length === 0
   }
 
-  /** Takes a state for granted until `confirm` sees it under its lock. */
-  assume(entity: EntityId, state: Versioned<State>): void {
-    if (this.#folded.has(entity)) return
-    this.#folded.set(entity, state)
+  /** Takes a state for granted, or with undefined that there is none, until `confirm` sees it under its lock. */
+  assume(entity: EntityId, state: Versioned<State> | undefined): void {
+    if (state) this.#folded.set(entity, state)
     this.#assumed.set(entity, state)
   }
 
   has(entity: EntityId): boolean {
-    return this.#folded.has(entity)
+    return this.#folded.has(entity) || this.#assumed.has(entity)
   }
 
   /** Is everything that was assumed so? Then the batch stands, and knows the other loaded states too. */
   confirm(loaded: Map<EntityId, Versioned<State>>): boolean {
     for (const [entity, assumed] of this.#assumed) {
       const actual = loaded.get(entity)
-      if (actual?.version !== assumed.version || !isDeepStrictEqual(actual.state, assumed.state)) return false
+      if (actual?.version !== assumed?.version || !isDeepStrictEqual(actual?.state, assumed?.state)) return false
     }
     for (const [entity, state] of loaded) if (!this.#folded.has(entity)) this.#folded.set(entity, state)
     return true

@@ -37,6 +37,8 @@ export interface Versioned<State> {
 export interface Decider<State, Command, F extends Fact> {
   /** The entities to lock and load for a command. The store may add those they refer to. */
   touches(command: Command): EntityId[]
+  /** Those of them that hardly ever exist before: a new order, a new product. A guess that lets the command be decided ahead, checked under the locks. */
+  creates?(command: Command): EntityId[]
   /** No I/O, no clock: `now` is the database's time, taken under the locks. Throws or returns `Rejected` for a broken rule. */
   decide(states: ReadonlyMap<EntityId, Versioned<State>>, command: Command, now: Date): Decision<F>
   evolve(state: State | undefined, fact: F): State | undefined

@@ -120,9 +120,11 @@ export class Lane<State, Command, F extends Fact> {
   #decideAhead(job: Job<Command>): boolean {
     const ahead = (this.#ahead ??= new Batch(this.#source))
     if (ahead.jobs.length >= MAX_BATCH || job.touches.length === 0 || job.tries > 0) return false
-    for (const entity of job.touches) if (!ahead.has(entity) && !this.#known.has(entity)) return false
-    for (const entity of job.touches)
-      if (!ahead.has(entity)) ahead.assume(entity, this.#known.get(entity) as Versioned<State>)
+    const created = this.#source.decider.creates?.(job.command)
+    for (const entity of job.touches) {
+      if (!ahead.has(entity) && !this.#known.has(entity) && !created?.includes(entity)) return false
+    }
+    for (const entity of job.touches) if (!ahead.has(entity)) ahead.assume(entity, this.#known.get(entity))
     ahead.decide(job, new Date(this.#clock.database + performance.now() - this.#clock.here))
     return true
   }

@@ -76,3 +76,9 @@ export function touches(command: Command): EntityId[] {
       return command.skus.map(stockId)
   }
 }
+
+/** New orders and reservations have new ids. */
+export function creates(command: Command): EntityId[] {
+  if (command.type === 'order') return [orderId(command.orderId)]
+  return command.type === 'reserve' ? [reservationId(command.reservationId)] : []
+}

@@ -1,6 +1,6 @@
 /** Inventory's rules: which command leads to which facts. */
 import type { Decider } from '../../engine/decider.ts'
-import { type Command, type Thresholds, touches } from './commands.ts'
+import { type Command, creates, type Thresholds, touches } from './commands.ts'
 import { adjust, deactivate, open, setInitial, setQuantity } from './counts.ts'
 import { Draft, type StockThresholds } from './draft.ts'
 import { evolve, type InventoryFact, tell } from './facts.ts'
@@ -13,6 +13,7 @@ export interface InventoryRules extends StockThresholds, Required<Thresholds> {}
 export function inventoryDecider(rules: InventoryRules): Decider<State, Command, InventoryFact> {
   return {
     touches,
+    creates,
     evolve,
     tell,
     decide(states, command, now) {
