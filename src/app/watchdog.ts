@@ -21,7 +21,10 @@ export function watchEventLoop({ afterMs = 3_000 } = {}): () => Promise<void> {
   const beat = setInterval(() => Atomics.add(beats, 0, 1), BEAT_MS)
   beat.unref()
   Object.assign(globalThis, { [Symbol.for('lockstep.running')]: running })
-  const worker = new Worker(new URL('./watchdog-thread.ts', import.meta.url), { workerData: { beats, afterMs } })
+  const worker = new Worker(new URL('./watchdog-thread.ts', import.meta.url), {
+    workerData: { beats, afterMs },
+    execArgv: [],
+  })
   worker.unref()
   worker.on('error', () => {}) // without the inspector there is no watchdog, nothing else
   return async () => {

@@ -7,7 +7,7 @@ const NARROWEST = 60
 export function box(title: string, note: string, lines: readonly string[]): string {
   const longest = Math.max(NARROWEST, ...lines.map((line) => stripVTControlCharacters(line).trimEnd().length + 4))
   const width = Math.min(longest, process.stderr.columns || longest)
-  const rule = '─'.repeat(Math.max(2, width - title.length - note.length - 8))
+  const rule = '─'.repeat(Math.max(2, width - title.length - note.length - 9))
   return [
     `${paint.dim('╭──')} ${paint.bold(title)} ${paint.dim(`${rule} ${note} ─╮`)}`,
     '',

@@ -104,7 +104,7 @@ function welcome({ url, loginUrl, productId, system }: Running, whole: boolean):
     ['npx lockstep status', 'how far everybody is'],
     ...(productId
       ? [
-          [`npx lockstep explain ${productId}`, ''],
+          [`npx lockstep explain ${productId}`, 'the story of one product'],
           ['npx lockstep events tail', 'what happens right now'],
         ]
       : [['npx lockstep import products.csv', 'your catalogue']]),
@@ -132,15 +132,17 @@ function welcome({ url, loginUrl, productId, system }: Running, whole: boolean):
 const some = (names: string[]) =>
   names.length === 1 ? `${names[0]} is running` : `${names.slice(0, -1).join(', ')} and ${names.at(-1)} are running`
 
-/** Break a consumer, see it fail for one product, retry. */
+/** Break a consumer, see who has the change and who has not, mend it. */
 const breaking = (url: string, productId: string) => [
-  'Break search for one product, change that, and see who has it:',
+  'Break search for one product, see who has its change, and mend it:',
   ...[
-    'TOKEN=$(npx lockstep token --role ADMIN)',
-    'call() { curl -s -H "authorization: Bearer $TOKEN" -H content-type:application/json "$@"; }',
-    `call ${url}/v1/consumers/search/faults -d '{"keys":["${productId}"]}'`,
-    `call ${url}/v1/products/${productId} -X PATCH -d '{"title":"Another title"}'`,
+    `TOKEN=$(npx lockstep token --role ADMIN) U=${url}/v1`,
+    'call() { curl -sH "authorization: Bearer $TOKEN" -H content-type:application/json "$@"; }',
+    `call $U/consumers/search/faults -d '{"keys":["${productId}"]}'`,
+    `call $U/products/${productId} -X PATCH -d '{"title":"Another title"}'`,
     `npx lockstep status ${productId}`,
+    'call $U/consumers/search/faults -X DELETE',
+    'npx lockstep dead-letters retry --all-matching --yes',
   ].map((line) => `  ${paint.cyan(line)}`),
   '',
 ]

@@ -24,7 +24,7 @@ export function eventDetails({ data }: LoggedEvent): string[] {
     data.warehouseId && `in ${data.warehouseId}`,
     data.trigger && String(data.trigger).toLowerCase().replaceAll('_', ' '),
     data.reference && `${String(data.referenceType ?? 'reference').toLowerCase()} ${data.reference}`,
-    data.reason && `because ${data.reason}`,
+    data.reason && data.requested === undefined && `because ${data.reason}`,
   ].filter(Boolean)
   return about.length > 0 ? [...lines, paint.dim(oneLine(about.join(', ')))] : lines
 }

@@ -1,0 +1,78 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createTestDatabase } from '../../test/database.ts'
+import { normalProduct } from '../services/catalog/product.ts'
+import { type Config, readConfig } from './config.ts'
+import { createMetrics } from './metrics.ts'
+import { serviceNames } from './services.ts'
+import { livingConsumers, openSystem, type System } from './system.ts'
+import { rules, verify } from './verify.ts'
+
+let config: Config
+let system: System
+const log = pino({ level: 'silent' })
+const metrics = createMetrics()
+
+beforeAll(async () => {
+  const { url } = await createTestDatabase()
+  const folder = await mkdtemp(join(tmpdir(), 'lockstep-system-'))
+  config = readConfig({ DATABASE_URL: url, LOCKSTEP_JWT_SECRET: 'x'.repeat(32), LOCKSTEP_DATA: folder })
+  const { applied, committed } = metrics
+  system = await openSystem(config, { log, serve: ['catalog', 'inventory', 'search'], applied, committed })
+  metrics.follow(system.engine)
+  return () => rm(folder, { recursive: true })
+})
+
+afterAll(() => system.close())
+
+test('a process that serves some makes only their consumers known, and a command beside it none', async () => {
+  const names = async () => (await livingConsumers(system.engine.db)).map(({ name }) => name)
+  expect(await names()).toEqual(['catalog', 'inventory', 'search'])
+  const beside = await openSystem(config, { log })
+  await beside.close()
+  expect(await names()).toEqual(['catalog', 'inventory', 'search'])
+})
+
+test('in a database that nobody served yet, a command makes all consumers known', async () => {
+  const { url } = await createTestDatabase()
+  const first = await openSystem({ ...config, databaseUrl: url }, { log })
+  const known = await livingConsumers(first.engine.db)
+  expect(known.map(({ name }) => name)).toEqual([...serviceNames].sort())
+  await first.close()
+})
+
+test('metrics have document B’s names and tell of commands, application and lag', async () => {
+  const { catalog, inventory } = system.services
+  const variants = [{ sku: 'L1', price: { amount: 100, currency: 'EUR' } }]
+  await catalog.execute({ type: 'create', product: normalProduct({ id: 'lamp', title: 'Lamp', variants }) })
+  await system.engine.settle()
+  const order = inventory.execute({ type: 'order', orderId: 'o1', lines: [{ sku: 'L1', quantity: 1 }] })
+  await expect(order).rejects.toThrow('0 available')
+  await system.engine.settle()
+  const text = await metrics.registry.metrics()
+  expect(text).toContain('lockstep_commands_total{source="catalog"} 1')
+  expect(text).toMatch(/lockstep_consumer_lag_events\{consumer="search"\} [0-9]/)
+  expect(text).toContain('inventory_update_failures_total 1')
+  expect(text).toContain('out_of_stock_products_total 1')
+  expect(text).toContain('dlq_message_count 0')
+  expect(text).toMatch(/inventory_update_lag_ms [0-9]/)
+  expect(text).toMatch(/lockstep_applied_seconds_count\{consumer="search"\} [1-9]/)
+})
+
+test('verify finds a hole in the log, a version left out, and a product that is not as its events', async () => {
+  const { db } = system.engine
+  const all = rules(Object.values(system.services), ['search'])
+  const findings = () => verify(db, all, () => {})
+  expect(await findings()).toEqual([])
+  await db`update catalog.products set version = version + 1`
+  await db`delete from lockstep.events where position = 2`
+  const found = await findings()
+  expect(found).toContainEqual(expect.objectContaining({ what: 'position 2', detail: 'missing up to 2' }))
+  expect(found).toContainEqual(
+    expect.objectContaining({ what: 'product/lamp', detail: 'the state is at 2, the log at 1' }),
+  )
+  expect(found.some(({ rule }) => rule.startsWith('search:'))).toBe(true)
+})
