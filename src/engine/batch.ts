@@ -137,7 +137,7 @@ export class Batch<State, Command, F extends Fact> implements Changed<State, F> 
   settle(): void {
     for (const { job, executed } of this.done) job.resolve(executed)
     for (const work of this.#afterwards) work()
-    for (const { job, error } of this.#refusals) job.reject(error) // unless it was found out to be a repetition
+    for (const { job, error } of this.#refusals) job.reject(error)
   }
 
   /** Decides one command and folds its facts in. Throws the rejection; unless that states facts, nothing is folded then. */

@@ -51,7 +51,8 @@ export class Engine implements EngineForServices {
     this.#options = options
     this.log = options.log
     const handlerTimeoutMs = options.handlerTimeoutMs ?? 10_000
-    this.db = openDatabase(options.url, { name: this.name, max: 24 })
+    // A second, since a stopped process may have two sessions in a row waiting for one row: each of them holds it so long.
+    this.db = openDatabase(options.url, { name: this.name, max: 24, idleInTransactionMs: 1_000 })
     this.consumerDb = openDatabase(options.url, {
       name: this.name,
       max: 12,

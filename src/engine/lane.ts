@@ -214,9 +214,9 @@ export class Lane<State, Command, F extends Fact> {
     }
     this.#decide(batch, rest, known, new Set(loaded.blocked))
     // `known` was read before the locks were ours. What is refused now may have been carried out in between, by another process or by a session
-    // of ours that was given up for dead: then its own doing is why it is refused, and its key tells.
+    // of ours that was given up for dead: then its own doing is why it is refused. Its key tells, and all is looked at anew.
     const refused = batch.refused.filter((job) => job.fingerprint !== null)
-    const settled = refused.length === 0 ? undefined : this.#settled(session, batch, refused)
+    const settled = refused.length === 0 ? undefined : this.#refuseOnlyNew(session, refused)
     if (batch.nothingToWrite) {
       await Promise.all([settled, session`rollback`])
       return batch
@@ -264,11 +264,8 @@ export class Lane<State, Command, F extends Fact> {
     }
   }
 
-  async #settled(session: Session, batch: Batch<State, Command, F>, refused: Job<Command>[]) {
-    for (const { scope, key, fingerprint, answer } of await this.#answered(session, refused)) {
-      const job = refused.find((each) => each.scope === scope && each.key === key)
-      if (job) batch.repeat(job, fingerprint, () => JSON.parse(answer))
-    }
+  async #refuseOnlyNew(session: Session, refused: Job<Command>[]) {
+    if ((await this.#answered(session, refused)).length > 0) throw new Clash()
   }
 
   #decide(batch: Batch<State, Command, F>, jobs: Job<Command>[], known: Answered[], blocked: Set<EntityId>) {
@@ -399,5 +396,6 @@ const sessionOf = (holder: Holder | undefined) =>
 
 const sqlState = (error: unknown) => (error as { code?: string }).code
 /** Somebody else was first with the same entity, version or key: looking again tells what is so now. */
-const isClash = (error: unknown) => sqlState(error) === '23505'
+const isClash = (error: unknown) => error instanceof Clash || sqlState(error) === '23505'
+class Clash extends Error {}
 const isNoPartition = (error: unknown) => sqlState(error) === '23514' && /no partition/.test((error as Error).message)

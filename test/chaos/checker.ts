@@ -49,7 +49,7 @@ export async function logIsSound(db: Database): Promise<string[]> {
     having count(*) <> max(version) or count(distinct version) <> count(*) or min(version) <> 1
     union all
     select format('I2: %s is at %s, its events at %s', coalesce(n.id, e.entity), n.version, e.version)
-    from   notes n full join (select entity, max(version) as version from lockstep.events group by entity) e on e.entity = n.id
+    from   notes n full join (select entity, max(version) as version from lockstep.events where entity like 'note/%' group by entity) e on e.entity = n.id
     where  n.version is distinct from e.version`
   return rows.map((row) => row.wrong)
 }

@@ -2,6 +2,8 @@
 import { pino } from 'pino'
 import { Engine, type EngineOptions } from '../../src/engine/engine.ts'
 import type { CommandOptions, Executed } from '../../src/engine/executor.ts'
+import type { Command as InventoryCommand } from '../../src/services/inventory/commands.ts'
+import { inventoryService } from '../../src/services/inventory/service.ts'
 import { notesService, type WriteNote } from '../notes.ts'
 import { poisonService } from './poison.ts'
 
@@ -11,12 +13,15 @@ export interface HostSettings {
   consume: boolean
   /** With consumers that choke on certain texts. */
   poison: boolean
+  /** With the shop's inventory. */
+  inventory: boolean
   options: Partial<Omit<EngineOptions, 'url' | 'log'>>
 }
 
 export interface Request {
   id: number
-  command: WriteNote
+  /** A note's, unless it says that it is inventory's. */
+  command: WriteNote | InventoryCommand
   options: CommandOptions
 }
 
@@ -30,10 +35,11 @@ const tell = (message: Message) => void process.send?.(message)
 process.on('unhandledRejection', (error) => tell({ unhandled: String((error as Error)?.stack ?? error) }))
 process.on('disconnect', () => process.exit())
 
-const { url, consume, poison, options } = JSON.parse(process.env.CHAOS_HOST ?? '{}') as HostSettings
+const { url, consume, poison, inventory, options } = JSON.parse(process.env.CHAOS_HOST ?? '{}') as HostSettings
 const engine = new Engine({ url, log: pino({ level: process.env.CHAOS_LOG ?? 'silent' }), ...options })
 const notes = notesService(engine)
-await engine.install(poison ? [notes, poisonService()] : [notes])
+const stock = inventory ? inventoryService(engine) : undefined
+await engine.install([notes, ...(poison ? [poisonService()] : []), ...(stock ? [stock] : [])])
 
 const stop = new AbortController()
 const running = consume ? engine.run(stop.signal) : Promise.resolve()
@@ -46,7 +52,8 @@ process.on('SIGTERM', async () => {
 })
 
 process.on('message', ({ id, command, options: given }: Request) => {
-  notes.execute(command, given).then(
+  const executed = 'type' in command ? stock?.execute(command, given) : notes.execute(command, given)
+  executed?.then(
     (executed) => tell({ id, executed }),
     ({ name, message, code, detail }) => tell({ id, error: { name, message, code, detail } }),
   )

@@ -10,7 +10,7 @@ import { seededTest } from './seed.ts'
 import { isStopped, startHost } from './supervisor.ts'
 import { quantile, startWorkload } from './workload.ts'
 
-/** Whoever stalls between append and commit is ended by Postgres after 2 s; nobody else waits longer than that and a second. */
+/** Whoever stalls between append and commit is ended by Postgres after a second, and after another one what stood behind it in the same process. */
 const OTHERS_MS = 3_000
 
 async function pidOf(db: Database, application: string): Promise<number[]> {
@@ -35,12 +35,10 @@ seededTest(
     await until(async () => (await headHolder(db))?.pid !== holder?.pid, OTHERS_MS)
     const before = others.calls.length
     await until(() => others.calls.length > before + 50) // they go on while it is still stopped
-    const [row] = await db<{ n: number }>`select count(*)::int as n from lockstep.commands where scope like 'notes/%'`
     stalled.wake()
     await its.finish()
     await others.finish()
 
-    expect(Number(row?.n)).toBeGreaterThan(0)
     expect(quantile(others.latenciesMs, 0.99)).toBeLessThan(OTHERS_MS)
     await expectSound(db, [...its.calls, ...others.calls])
     expect([...stalled.unhandled, ...other.unhandled]).toEqual([])

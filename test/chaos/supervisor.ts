@@ -7,7 +7,6 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll } from 'vitest'
 import type { CommandOptions, Executed } from '../../src/engine/executor.ts'
-import type { WriteNote } from '../notes.ts'
 import type { HostSettings, Message, Request } from './host.ts'
 
 /** The process ended before it answered: whether the command was carried out can't be told from here. */
@@ -25,7 +24,7 @@ export interface Host {
   pid: number
   /** The name under which it owns consumers and is seen in pg_stat_activity. */
   name: string
-  execute(command: WriteNote, options?: CommandOptions): Promise<Executed>
+  execute(command: Request['command'], options?: CommandOptions): Promise<Executed>
   /** Rejections that nobody handled, and what ended the engine. */
   unhandled: string[]
   exited: Promise<NodeJS.Signals | number>
@@ -64,13 +63,13 @@ export async function startHost(
   url: string,
   settings: Partial<HostSettings> & { failpoints?: string } = {},
 ): Promise<Host> {
-  const { failpoints = '', consume = false, poison = false, options = {} } = settings
+  const { failpoints = '', consume = false, poison = false, inventory = false, options = {} } = settings
   const child = fork(fileURLToPath(new URL('./host.ts', import.meta.url)), {
     execArgv: [],
     env: {
       PATH: process.env.PATH,
       CHAOS_LOG: process.env.CHAOS_LOG,
-      CHAOS_HOST: JSON.stringify({ url, consume, poison, options } satisfies HostSettings),
+      CHAOS_HOST: JSON.stringify({ url, consume, poison, inventory, options } satisfies HostSettings),
       LOCKSTEP_FAILPOINTS: failpoints,
       LOCKSTEP_FAILPOINT_LOG: failpointLog,
     },

@@ -1,6 +1,6 @@
 /** Callers as they should be: a command without an answer is repeated under the same key, on whichever host there is, until its outcome is known. */
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Executor } from '../../src/engine/executor.ts'
+import type { Executed, Executor } from '../../src/engine/executor.ts'
 import type { WriteNote } from '../notes.ts'
 import type { Call } from './checker.ts'
 import type { Random } from './seed.ts'
@@ -30,21 +30,12 @@ export function startWorkload(
   const workload: Workload = { calls: [], latenciesMs: [], repeats: 0, finish }
   let stopped = false
 
-  const settle = async (key: string, command: WriteNote): Promise<Call> => {
-    for (;;) {
-      try {
-        const executed = await host()?.execute(command, { ...(keys && { key }), correlationId: key })
-        if (executed) return { key, outcome: 'ok', executed }
-      } catch (error) {
-        const { name, code } = error as { name: string; code?: string }
-        if (name === 'Rejected' && code === 'forbidden-text') return { key, outcome: 'refused' }
-        if (!keys && name === 'OutcomeUnknown') return { key, outcome: 'unknown' }
-        if (!['Lost', 'Unavailable', 'OutcomeUnknown'].includes(name)) throw error
-      }
-      workload.repeats++
-      await pause(20)
-    }
-  }
+  const settle = (key: string, command: WriteNote): Promise<Call> =>
+    outcomeOf(() => host()?.execute(command, { ...(keys && { key }), correlationId: key }), key, {
+      refusal: 'forbidden-text',
+      repeat: keys,
+      repeated: () => void workload.repeats++,
+    })
   const caller = async (n: number) => {
     for (let m = 0; m < each && !stopped; m++) {
       const key = `w${run}-c${n}-${m}`
@@ -62,6 +53,27 @@ export function startWorkload(
     await all
   }
   return workload
+}
+
+/** Tries until the outcome is known, or is known to stay unknown when it may not be repeated. Throws what no caller should ever see. */
+export async function outcomeOf(
+  run: () => Promise<Executed> | undefined,
+  key: string,
+  { refusal, repeat = true, repeated = () => {} }: { refusal: string; repeat?: boolean; repeated?: () => void },
+): Promise<Call> {
+  for (;;) {
+    try {
+      const executed = await run()
+      if (executed) return { key, outcome: 'ok', executed }
+    } catch (error) {
+      const { name, code } = error as { name: string; code?: string }
+      if (name === 'Rejected' && code === refusal) return { key, outcome: 'refused' }
+      if (!repeat && name === 'OutcomeUnknown') return { key, outcome: 'unknown' }
+      if (!['Lost', 'Unavailable', 'OutcomeUnknown'].includes(name)) throw error
+    }
+    repeated()
+    await pause(20)
+  }
 }
 
 /** The p-th quantile (0 … 1). */
