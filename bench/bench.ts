@@ -7,7 +7,7 @@ import { pino } from 'pino'
 import { openEmbeddedPostgres } from '../src/app/postgres.ts'
 import { Engine, type EngineOptions } from '../src/engine/engine.ts'
 
-setFlagsFromString('--heap-growing-percent=80') // as app/cli.ts does
+setFlagsFromString('--heap-growing-percent=150') // as app/cli.ts does
 
 /** What a measurement found. */
 export interface Finding {
@@ -73,4 +73,13 @@ export async function seconds(work: () => Promise<unknown>): Promise<number> {
 export function quantile(numbers: Float64Array | number[], q: number): number {
   numbers.sort((a: number, b: number) => a - b)
   return numbers[Math.min(numbers.length - 1, Math.floor(numbers.length * q))] ?? Number.NaN
+}
+
+/** Makes `total` calls with at most `width` under way, as many clients would. */
+export async function inFlight(width: number, total: number, call: (n: number) => Promise<unknown>): Promise<void> {
+  let next = 0
+  const worker = async () => {
+    while (next < total) await call(next++)
+  }
+  await Promise.all(Array.from({ length: width }, worker))
 }

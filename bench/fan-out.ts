@@ -2,12 +2,14 @@
  * 20,000 durable updates of 5,000 products until all consumers have caught up: first the peers' work (a 500-byte payload, six consumers that each
  * upsert id, version and payload), then prices of real products with the shop's own consumers.
  */
-import { bench, type Finding, type Server, seconds } from './bench.ts'
+import { bench, type Finding, inFlight, type Server, seconds } from './bench.ts'
 import { itemService, items } from './items.ts'
 import { openShop, productOf, settled } from './shop.ts'
 
 const UPDATES = 20_000
 const PRODUCTS = 5_000
+/** Clients that wait for their update before they send the next. */
+const IN_FLIGHT = 4_000
 
 export async function fanOut(server: Server): Promise<Finding> {
   const peers = await peersWork(server)
@@ -28,10 +30,10 @@ async function peersWork({ engine: open }: Server): Promise<number> {
   const running = engine.run(stop.signal)
   const payload = 'x'.repeat(500)
   const update = (n: number) => executor.execute({ id: `p${n % PRODUCTS}`, payload })
-  await Promise.all(Array.from({ length: PRODUCTS }, (_, n) => update(n)))
+  await inFlight(IN_FLIGHT, PRODUCTS, update)
   await settled({ engine })
   const took = await seconds(async () => {
-    await Promise.all(Array.from({ length: UPDATES }, (_, n) => update(n)))
+    await inFlight(IN_FLIGHT, UPDATES, update)
     await settled({ engine })
   })
   stop.abort()
@@ -43,17 +45,13 @@ async function peersWork({ engine: open }: Server): Promise<number> {
 
 async function shopsWork({ url }: Server): Promise<number> {
   const shop = await openShop(url)
-  await Promise.all(
-    Array.from({ length: PRODUCTS }, (_, n) => shop.catalog.execute({ type: 'put', product: productOf(n) })),
-  )
+  await inFlight(IN_FLIGHT, PRODUCTS, (n) => shop.catalog.execute({ type: 'put', product: productOf(n) }))
   await settled(shop)
   const took = await seconds(async () => {
-    await Promise.all(
-      Array.from({ length: UPDATES }, (_, n) => {
-        const { id, variants } = productOf(n % PRODUCTS, 1 + n)
-        return shop.catalog.execute({ type: 'update', productId: id, fields: { variants } })
-      }),
-    )
+    await inFlight(IN_FLIGHT, UPDATES, (n) => {
+      const { id, variants } = productOf(n % PRODUCTS, 1 + n)
+      return shop.catalog.execute({ type: 'update', productId: id, fields: { variants } })
+    })
     await settled(shop)
   })
   await shop.close()

@@ -6,7 +6,7 @@
 import { type Database, openDatabase } from '../src/engine/database.ts'
 import { inventoryDecider } from '../src/services/inventory/decider.ts'
 import { inventoryStore } from '../src/services/inventory/store.ts'
-import { bench, type Finding, type Server, seconds } from './bench.ts'
+import { bench, type Finding, inFlight, type Server, seconds } from './bench.ts'
 
 const CONNECTIONS = 8
 const IN_FLIGHT = 4_000
@@ -53,10 +53,10 @@ export async function reservations({ url, engine: open }: Server): Promise<Findi
     ['hot', () => 'SKU-0'],
     ['spread', () => skus[Math.floor(Math.random() * SKUS)] as string],
   ] as const) {
-    await inFlight(IN_FLIGHT, 10_000, () => order(sku()))
-    figures[`${name}Lockstep`] = await inFlight(IN_FLIGHT, LOCKSTEP_ORDERS, () => order(sku()))
-    figures[`${name}ForUpdate`] = await inFlight(CONNECTIONS, RIVAL_ORDERS, () => forUpdate(rivals, sku()))
-    figures[`${name}Cte`] = await inFlight(CONNECTIONS, RIVAL_ORDERS * 2, () => cte(rivals, sku()))
+    await rate(IN_FLIGHT, 10_000, () => order(sku()))
+    figures[`${name}Lockstep`] = await rate(IN_FLIGHT, LOCKSTEP_ORDERS, () => order(sku()))
+    figures[`${name}ForUpdate`] = await rate(CONNECTIONS, RIVAL_ORDERS, () => forUpdate(rivals, sku()))
+    figures[`${name}Cte`] = await rate(CONNECTIONS, RIVAL_ORDERS * 2, () => cte(rivals, sku()))
   }
   const [wrong] = await engine.db<{ n: number }>`
     select count(*)::int as n
@@ -83,13 +83,8 @@ export async function reservations({ url, engine: open }: Server): Promise<Findi
 }
 
 /** Calls a second: `total` calls, at most `width` under way. */
-async function inFlight(width: number, total: number, call: () => Promise<unknown>): Promise<number> {
-  let left = total
-  const worker = async () => {
-    while (left-- > 0) await call()
-  }
-  return total / (await seconds(() => Promise.all(Array.from({ length: width }, worker))))
-}
+const rate = async (width: number, total: number, call: () => Promise<unknown>) =>
+  total / (await seconds(() => inFlight(width, total, call)))
 
 async function openRivals(url: string, skus: string[]) {
   const db = openDatabase(url, { name: 'lockstep bench', max: CONNECTIONS })
