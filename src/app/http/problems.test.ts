@@ -30,15 +30,12 @@ test.each([
   ['ECONNRESET', 'GET', 'unavailable'],
   ['ECONNRESET', 'POST', 'outcome-unknown'],
   ['57P01', 'POST', 'outcome-unknown'],
-] as const)(
-  'Postgres saying %s to a %s is 503 %s with Retry-After, and tells nothing of the statement',
-  async (code, method, type) => {
-    const told = await answer(coded(code), method)
-    expect(told).toMatchObject({ statusCode: 503, status: 503, type: `/problems/${type}` })
-    expect(Number(told.headers['retry-after'])).toBeGreaterThan(0)
-    expect(JSON.stringify(told)).not.toContain('secret')
-  },
-)
+] as const)('Postgres saying %s to a %s is 503 %s with Retry-After, and tells nothing of the statement', async (code, method, type) => {
+  const told = await answer(coded(code), method)
+  expect(told).toMatchObject({ statusCode: 503, status: 503, type: `/problems/${type}` })
+  expect(Number(told.headers['retry-after'])).toBeGreaterThan(0)
+  expect(JSON.stringify(told)).not.toContain('secret')
+})
 
 test('a connection that broke under a read is 503, under a write an unknown outcome', async () => {
   const error = new Error('Connection terminated unexpectedly')
@@ -53,25 +50,19 @@ test.each(['22021', '22P05'])("text that Postgres refuses (%s) is the caller's f
   expect(await answer(coded(code), 'POST')).toMatchObject({ statusCode: 400, type: '/problems/invalid-request' })
 })
 
-test.each([coded('42601'), new TypeError('x is undefined'), 'a string', undefined])(
-  'anything else (%s) is 500 that tells only the request id',
-  async (error) => {
-    const told = await answer(error, 'POST')
-    expect(told).toMatchObject({ statusCode: 500, type: '/problems/internal' })
-    const { headers, logged, ...body } = told
-    expect(Object.keys(body).sort()).toEqual([
-      'detail',
-      'instance',
-      'requestId',
-      'status',
-      'statusCode',
-      'title',
-      'type',
-    ])
-    expect(JSON.stringify(body)).not.toMatch(/secret|undefined|at /)
-    expect(logged).toContain(body.requestId)
-  },
-)
+test.each([
+  coded('42601'),
+  new TypeError('x is undefined'),
+  'a string',
+  undefined,
+])('anything else (%s) is 500 that tells only the request id', async (error) => {
+  const told = await answer(error, 'POST')
+  expect(told).toMatchObject({ statusCode: 500, type: '/problems/internal' })
+  const { headers, logged, ...body } = told
+  expect(Object.keys(body).sort()).toEqual(['detail', 'instance', 'requestId', 'status', 'statusCode', 'title', 'type'])
+  expect(JSON.stringify(body)).not.toMatch(/secret|undefined|at /)
+  expect(logged).toContain(body.requestId)
+})
 
 test('a broken rule carries its detail, but can not replace what every problem has', async () => {
   const told = await answer(new Rejected('reservation-expired', { status: 'held', type: 'x', reservationId: 'r-1' }))

@@ -82,10 +82,13 @@ describe('a rule that means nothing is refused where it is wrong', () => {
     expect(paths).toContain(path)
   })
 
-  test.each([{ match: 'all', conditions: [] }, { match: 'some', conditions: [] }, { conditions: [] }, [], null])(
-    '%j',
-    (given) => {
-      expect(rule.safeParse(given).success).toBe(false)
-    },
-  )
+  test.each([
+    { match: 'all', conditions: [] },
+    { match: 'some', conditions: [] },
+    { conditions: [] },
+    [],
+    null,
+  ])('%j', (given) => {
+    expect(rule.safeParse(given).success).toBe(false)
+  })
 })
