@@ -244,9 +244,15 @@ export class Lane<State, Command, F extends Fact> {
     this.#waiting = true
     const look = setInterval(async () => {
       const holders = await this.#db<Holder>`
+        with recursive before_us (pid) as (
+          select unnest(pg_blocking_pids(${session.pid}))
+          union
+          select unnest(pg_blocking_pids(pid)) from before_us
+        )
         select a.pid, extract(epoch from clock_timestamp() - a.xact_start)::float8 as seconds
-        from   unnest(pg_blocking_pids(${session.pid})) as holder (pid)
-        join   pg_stat_activity a on a.pid = holder.pid
+        from   before_us
+        join   pg_stat_activity a on a.pid = before_us.pid
+        where  pg_blocking_pids(a.pid) = '{}' -- not those who only stand in the queue before us
         order  by a.xact_start`.catch(() => [])
       if (holders.length > 0) this.#holders = holders
     }, waitMs / 4)
