@@ -23,7 +23,7 @@ export {
 export { Engine, type EngineOptions } from './engine/engine.ts'
 export { type FieldChange, type LoggedEvent, type NewEvent, parseSyncToken, syncToken } from './engine/event.ts'
 export type { CommandOptions, Executed, Executor } from './engine/executor.ts'
-export { type Failure, listFailures, retryFailure } from './engine/failures.ts'
+export { discardFailure, type Failure, listFailures, restoreFailure, retryFailure } from './engine/failures.ts'
 export type { Service } from './engine/service.ts'
 export { type OverallStatus, type Status, type SyncStatus, syncStatus, waitForSync } from './engine/sync-status.ts'
 export { OutcomeUnknown, Unavailable } from './engine/unavailable.ts'

@@ -171,8 +171,13 @@ test('a broken consumer shows in status, dead letters and explain, and a retry m
   expect(story.stdout).toContain('no index today')
 
   await call('/consumers/search/faults', 'DELETE')
+  const id = String(letter.id)
+  expect((await lockstep(['dead-letters', 'discard', id])).code).toBe(0)
+  expect((await lockstep(['dead-letters', 'ls', '-o', 'ndjson'])).stdout).toBe('')
+  expect((await lockstep(['dead-letters', 'restore', id])).stderr).toContain('1 taken back')
+  expect((await lockstep(['dead-letters', 'ls', '-o', 'ndjson'])).stdout).toBe(letters.stdout)
   expect((await lockstep(['dead-letters', 'retry', '--all-matching'])).code).toBe(2)
-  expect((await lockstep(['dead-letters', 'retry', String(letter.id)])).code).toBe(0)
+  expect((await lockstep(['dead-letters', 'retry', id])).code).toBe(0)
   expect((await lockstep(['wait', body.syncToken])).code).toBe(0)
 })
 

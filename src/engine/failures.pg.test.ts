@@ -5,7 +5,7 @@ import { testEngine } from '../testing.ts'
 import { projection } from './consumer.ts'
 import { openDatabase } from './database.ts'
 import type { Engine, EngineOptions } from './engine.ts'
-import { discardFailure, getFailure, listFailures, retryFailure, retryKey } from './failures.ts'
+import { discardFailure, getFailure, listFailures, restoreFailure, retryFailure, retryKey } from './failures.ts'
 import { syncStatus } from './sync-status.ts'
 import { RetryAfter } from './verdict.ts'
 
@@ -59,7 +59,26 @@ test('a manual retry has all attempts ahead, and what still fails is a dead lett
   expect(letter?.history).toHaveLength(6)
 })
 
-test('a discarded letter stays aside until it is restored; only a dead one can be discarded', async () => {
+test('a restored letter is the dead one that it was, untouched; only a discarded one can be restored', async () => {
+  const { engine, notes, db } = await start()
+  await using _ = engine
+  engine.faults.set('diary', { keys: ['1'], mode: 'give-up', error: 'no such page', times: 1 })
+  await notes.execute({ id: '1', text: 'a' })
+  await engine.settle()
+  const [letter] = await lettersOf(engine)
+  const id = letter?.id ?? 0
+  await discardFailure(db, id)
+  expect(await restoreFailure(db, id)).toEqual(letter)
+  expect(await restoreFailure(db, id)).toEqual(letter)
+  await engine.settle()
+  expect(await lettersOf(engine)).toEqual([letter])
+  expect(await db`select * from diary`).toEqual([])
+  await retryFailure(db, id)
+  await expect(restoreFailure(db, id)).rejects.toMatchObject({ code: 'not-discarded' })
+  await expect(restoreFailure(db, 999)).rejects.toMatchObject({ code: 'not-found' })
+})
+
+test('a discarded letter stays aside until it is retried; only a dead one can be discarded', async () => {
   const { engine, notes, db } = await start()
   await using _ = engine
   engine.faults.set('diary', { keys: ['1'], mode: 'give-up', error: 'no such page', times: 1 })

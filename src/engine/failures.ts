@@ -132,7 +132,7 @@ export async function retryFailure(sql: Sql, id: number): Promise<Failure> {
   return getFailure(sql, id)
 }
 
-/** Puts a dead letter aside; it stays where it is, and `retryFailure` restores it. */
+/** Puts a dead letter aside; it is kept, and `restoreFailure` brings it back. */
 export async function discardFailure(sql: Sql, id: number): Promise<Failure> {
   const { count } = await sql`
     update lockstep.failures set state = 'discarded', retry_at = null where id = ${id} and state in ('dead', 'discarded')`
@@ -142,6 +142,21 @@ export async function discardFailure(sql: Sql, id: number): Promise<Failure> {
       'not-dead',
       { id, state: failure.state },
       `failure ${id} is ${failure.state}: only a dead letter can be discarded`,
+    )
+  }
+  return failure
+}
+
+/** Brings a discarded letter back as it was, a dead one: nothing is tried. One that is dead already stays so. */
+export async function restoreFailure(sql: Sql, id: number): Promise<Failure> {
+  const { count } =
+    await sql`update lockstep.failures set state = 'dead' where id = ${id} and state in ('dead', 'discarded')`
+  const failure = await getFailure(sql, id)
+  if (count === 0) {
+    throw new Rejected(
+      'not-discarded',
+      { id, state: failure.state },
+      `failure ${id} is ${failure.state}: only a discarded letter can be restored`,
     )
   }
   return failure

@@ -60,8 +60,8 @@ const changes: Change[] = [
   },
   {
     verb: 'restore',
-    done: 'taken back and tried again',
-    description: 'take back what was put aside, and try it again',
+    done: 'taken back',
+    description: 'take back what was put aside, as it was; nothing is tried',
     from: ['discarded'],
   },
 ]
@@ -123,7 +123,9 @@ async function carryOut(
   options: Options,
 ): Promise<number> {
   const { db, system, format } = session
-  const { discardFailure, getFailure, listFailures, retryFailure } = await import('../../engine/failures.ts')
+  const { discardFailure, getFailure, listFailures, restoreFailure, retryFailure } = await import(
+    '../../engine/failures.ts'
+  )
   if (ids.length > 0 === (options.allMatching ?? false)) {
     throw new Failure(exits.usage, 'which ones?', `give their ids, or --all-matching with --consumer or --key`)
   }
@@ -142,11 +144,11 @@ async function carryOut(
     }
     await confirm(`${verb} ${grouped(letters.length)} of them?`, options)
   }
-  const change = verb === 'discard' ? discardFailure : retryFailure
+  const change = { retry: retryFailure, discard: discardFailure, restore: restoreFailure }[verb]
   const changed: DeadLetter[] = []
   for (const { id } of letters) changed.push(await change(db, id))
   if (format !== 'table' && format !== 'wide') printList(format, changed, columns)
   say(`${paintAside.green('✓')} ${grouped(changed.length)} ${done}`)
-  if (verb !== 'discard') await tellIfUnserved(system)
+  if (verb === 'retry') await tellIfUnserved(system)
   return exits.ok
 }

@@ -1,4 +1,4 @@
-/** What consumers gave up on: listed, inspected, retried, discarded (E, dead letter queue). */
+/** What consumers gave up on: listed, inspected, retried, discarded, restored (E, dead letter queue). */
 import { z } from 'zod'
 import type { Engine } from '../../engine/engine.ts'
 import {
@@ -7,6 +7,7 @@ import {
   type FailureState,
   getFailure,
   listFailures,
+  restoreFailure,
   retryFailure,
 } from '../../engine/failures.ts'
 import { type App, limitQuery, pageOf, pageSchema, placeIn } from '../../engine/http.ts'
@@ -85,18 +86,20 @@ export function deadLetterRoutes(app: App, engine: Pick<Engine, 'db' | 'refresh'
       return reply.code(202).send(shown(failure))
     },
   )
-  app.post(
-    '/dead-letters/:id/discard',
-    {
-      schema: { params, response: { 200: letter }, summary: 'Put it aside; it is kept, and a retry restores it', tags },
-      config: admin,
-    },
-    async (request) => {
-      const failure = await discardFailure(db, request.params.id)
-      engine.refresh()
-      return shown(failure)
-    },
-  )
+  for (const [verb, change, summary] of [
+    ['discard', discardFailure, 'Put it aside; it is kept, and can be restored'],
+    ['restore', restoreFailure, 'Bring back what was put aside, as it was: nothing is tried'],
+  ] as const) {
+    app.post(
+      `/dead-letters/:id/${verb}`,
+      { schema: { params, response: { 200: letter }, summary, tags }, config: admin },
+      async (request) => {
+        const failure = await change(db, request.params.id)
+        engine.refresh()
+        return shown(failure)
+      },
+    )
+  }
 }
 
 const shown = (failure: Failure) => ({

@@ -96,6 +96,8 @@ test('a broken consumer is seen failing, its dead letter inspected, discarded, r
   expect((await post(`/dead-letters/${letter.id}/discard`)).body.state).toBe('discarded')
   expect((await get('/dead-letters')).body.items).toEqual([])
   expect((await get('/dead-letters?state=discarded')).body.items).toHaveLength(1)
+  expect((await post(`/dead-letters/${letter.id}/restore`)).body).toEqual(letter)
+  expect((await post('/dead-letters/999/restore')).status).toBe(404)
 
   await server.app.inject({ method: 'DELETE', url: '/consumers/copies/faults', headers })
   expect((await post(`/dead-letters/${letter.id}/retry`)).body).toMatchObject({ state: 'retrying', attempts: 0 })

@@ -62,6 +62,11 @@ export const catalogue: Record<string, CatalogueEntry> = {
     'It is not a dead letter',
     'It is still being retried; only what was given up can be discarded.',
   ),
+  'not-discarded': entry(
+    409,
+    'It was not put aside',
+    'It is still being retried; only what was discarded can be restored.',
+  ),
   'beyond-the-log': entry(422, 'The log is not that long', 'Choose a position up to the end; see /consumers.'),
   'login-used': entry(
     410,
