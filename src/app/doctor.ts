@@ -163,8 +163,8 @@ async function checkLog(db: Database): Promise<Checked[]> {
 }
 
 async function checkConsumers(db: Database): Promise<Checked[]> {
-  const { livingConsumers } = await import('./system.ts')
-  const consumers = await livingConsumers(db)
+  const { listConsumers } = await import('../engine/consumers.ts')
+  const consumers = await listConsumers(db)
   return consumers.map(({ name, paused, owner, lagEvents, lagSeconds, dead }): Checked => {
     const what = `consumer ${name}`
     if (paused) return { what, state: 'look', is: 'paused', next: `lockstep consumers resume ${name}` }

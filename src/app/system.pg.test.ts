@@ -4,11 +4,12 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTestDatabase } from '../../test/database.ts'
+import { listConsumers } from '../engine/consumers.ts'
 import { normalProduct } from '../services/catalog/product.ts'
 import { type Config, readConfig } from './config.ts'
 import { createMetrics } from './metrics.ts'
 import { serviceNames } from './services.ts'
-import { livingConsumers, openSystem, type System } from './system.ts'
+import { openSystem, type System } from './system.ts'
 import { rules, verify } from './verify.ts'
 
 let config: Config
@@ -29,7 +30,7 @@ beforeAll(async () => {
 afterAll(() => system.close())
 
 test('a process that serves some makes only their consumers known, and a command beside it none', async () => {
-  const names = async () => (await livingConsumers(system.engine.db)).map(({ name }) => name)
+  const names = async () => (await listConsumers(system.engine.db)).map(({ name }) => name)
   expect(await names()).toEqual(['catalog', 'inventory', 'search'])
   const beside = await openSystem(config, { log })
   await beside.close()
@@ -39,7 +40,7 @@ test('a process that serves some makes only their consumers known, and a command
 test('in a database that nobody served yet, a command makes all consumers known', async () => {
   const { url } = await createTestDatabase()
   const first = await openSystem({ ...config, databaseUrl: url }, { log })
-  const known = await livingConsumers(first.engine.db)
+  const known = await listConsumers(first.engine.db)
   expect(known.map(({ name }) => name)).toEqual([...serviceNames].sort())
   await first.close()
 })

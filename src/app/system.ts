@@ -2,8 +2,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { type ConsumerState, listConsumers } from '../engine/consumers.ts'
-import type { Database } from '../engine/database.ts'
 import { Engine, type EngineOptions } from '../engine/engine.ts'
 import type { App } from '../engine/http.ts'
 import type { Service } from '../engine/service.ts'
@@ -91,24 +89,4 @@ async function isUntouched({ db }: Engine): Promise<boolean> {
   if (!row?.made) return true
   const [known] = await db<{ any: boolean }>`select exists (select from lockstep.consumers) as any`
   return !known?.any
-}
-
-/** Does any process run consumers now? A command beside one need not tell that its work waits. */
-export async function isServed({ db }: Pick<Engine, 'db'>): Promise<boolean> {
-  return (await living(db)).size > 0
-}
-
-/** The consumers; one whose owner died without a word has none. */
-export async function livingConsumers(db: Database): Promise<ConsumerState[]> {
-  const [consumers, names] = await Promise.all([listConsumers(db), living(db)])
-  return consumers.map((consumer) => ({
-    ...consumer,
-    owner: consumer.owner !== null && names.has(consumer.owner) ? consumer.owner : null,
-  }))
-}
-
-async function living(db: Database): Promise<Set<string>> {
-  const rows = await db<{ name: string }>`
-    select name from lockstep.processes where beat_at > clock_timestamp() - interval '3 seconds'`
-  return new Set(rows.map(({ name }) => name))
 }

@@ -3,7 +3,7 @@ import { createTestDatabase } from '../../test/database.ts'
 import { notesService } from '../../test/notes.ts'
 import { testEngine } from '../testing.ts'
 import { projection } from './consumer.ts'
-import { listConsumers, replay, setPaused } from './consumers.ts'
+import { getConsumer, isServed, listConsumers, replay, setPaused } from './consumers.ts'
 import type { Engine } from './engine.ts'
 import { Membership } from './membership.ts'
 import { waitForSync } from './sync-status.ts'
@@ -117,6 +117,21 @@ test('a consumer of a process that stopped beating is claimed by the next, under
   await impatient.leave()
   const [third] = await patient.runOnce(['copies'])
   expect(third).toMatchObject({ epoch: 3, crashes: 0 })
+})
+
+test('a consumer shows an owner while its process beats, and none once it fell silent, although nobody has claimed it yet', async () => {
+  const { engine, db } = await start()
+  await using _ = engine
+  const one = new Membership(db, 'lockstep one', 60_000)
+  expect(await isServed(db)).toBe(false)
+  await one.runOnce(['copies'])
+  expect((await getConsumer(db, 'copies')).owner).toBe('lockstep one')
+  expect(await isServed(db)).toBe(true)
+  await db`update lockstep.processes set beat_at = beat_at - interval '3 seconds'`
+  expect((await listConsumers(db)).map(({ owner }) => owner)).toEqual([null, null])
+  expect(await isServed(db)).toBe(false)
+  await one.runOnce([])
+  expect((await getConsumer(db, 'copies')).owner).toBe('lockstep one')
 })
 
 test('two that claim at the same moment do not both get it', async () => {

@@ -13,23 +13,36 @@ export interface ConsumerState {
   lagEvents: number
   /** Age of the first event that it has not handled; 0 when it is up to date. */
   lagSeconds: number
+  /** The process that runs it, while that process lives. */
   owner: string | null
   paused: boolean
   retrying: number
   dead: number
 }
 
+/** Milliseconds since its last beat after which a process is no longer shown as living; a standby takes over sooner. */
+const SILENT_MS = 3_000
+
+/** Every consumer. One whose owner died without a word has none, although nobody has claimed it yet. */
 export async function listConsumers(sql: Sql): Promise<ConsumerState[]> {
   return sql<ConsumerState>`
     select c.name, c.kind, c.patterns as on, c.position, h.position as end, h.position - c.position as "lagEvents",
            coalesce(greatest(extract(epoch from clock_timestamp() - e.at), 0), 0)::float8 as "lagSeconds",
-           c.owner, c.paused, count(f.id) filter (where f.state in ('retrying', 'waiting'))::int as retrying, count(f.id) filter (where f.state = 'dead')::int as dead
+           p.name as owner, c.paused, count(f.id) filter (where f.state in ('retrying', 'waiting'))::int as retrying, count(f.id) filter (where f.state = 'dead')::int as dead
     from   lockstep.consumers c
     cross  join lockstep.head h
+    left   join lockstep.processes p on p.name = c.owner and p.beat_at > clock_timestamp() - ${SILENT_MS} * interval '1 ms'
     left   join lockstep.events e on e.position = c.position + 1
     left   join lockstep.failures f on f.consumer = c.name
-    group  by c.name, h.position, e.at
+    group  by c.name, p.name, h.position, e.at
     order  by c.name`
+}
+
+/** Does any process run consumers now? */
+export async function isServed(sql: Sql): Promise<boolean> {
+  const [row] = await sql<{ served: boolean }>`
+    select exists (select from lockstep.processes where beat_at > clock_timestamp() - ${SILENT_MS} * interval '1 ms') as served`
+  return row?.served ?? false
 }
 
 export async function getConsumer(sql: Sql, name: string): Promise<ConsumerState> {

@@ -18,8 +18,8 @@ export function consumersCommand(): Command {
   const command = new Command('consumers').description('what follows the log')
   const ls = new Command('ls').description('how far each has come').action(() =>
     inSystem(ls, async ({ db, format }) => {
-      const { livingConsumers } = await import('../system.ts')
-      printList(format, await livingConsumers(db), consumerColumns)
+      const { listConsumers } = await import('../../engine/consumers.ts')
+      printList(format, await listConsumers(db), consumerColumns)
       return exits.ok
     }),
   )
@@ -117,8 +117,8 @@ async function replayOne({ db, system, format }: Session, name: string, options:
 
 /** Throws a Failure with exit code 3, with the name that was probably meant. */
 async function find(db: Session['db'], name: string): Promise<ConsumerState> {
-  const { livingConsumers } = await import('../system.ts')
-  const all = await livingConsumers(db)
+  const { listConsumers } = await import('../../engine/consumers.ts')
+  const all = await listConsumers(db)
   const found = all.find((each) => each.name === name)
   if (found) return found
   const names = all.map((each) => each.name)

@@ -79,8 +79,8 @@ export async function confirm(question: string, { yes }: { yes?: boolean }): Pro
 
 /** Tells that consumers follow later, when nobody serves them now. */
 export async function tellIfUnserved(system: System): Promise<void> {
-  const { isServed } = await import('../system.ts')
-  if (await isServed(system.engine)) return
+  const { isServed } = await import('../../engine/consumers.ts')
+  if (await isServed(system.engine.db)) return
   say(paintAside.yellow('no server is running: search and the other consumers follow at the next `npx lockstep serve`'))
 }
 

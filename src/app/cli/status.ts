@@ -19,8 +19,8 @@ export function statusCommand(): Command {
 }
 
 async function ofAll({ db, format }: Session): Promise<number> {
-  const { livingConsumers } = await import('../system.ts')
-  const consumers = await livingConsumers(db)
+  const { listConsumers } = await import('../../engine/consumers.ts')
+  const consumers = await listConsumers(db)
   printList(format, consumers, consumerColumns)
   const behind = consumers.filter(({ lagEvents }) => lagEvents > 0)
   const dead = consumers.reduce((sum, consumer) => sum + consumer.dead, 0)

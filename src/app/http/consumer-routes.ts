@@ -35,9 +35,7 @@ export function consumerRoutes(app: App, engine: Engine): void {
       },
       config: admin,
     },
-    async () => ({
-      items: await listConsumers(db),
-    }),
+    async () => ({ items: await listConsumers(db) }),
   )
   app.get(
     '/consumers/:name',
