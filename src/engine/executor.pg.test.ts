@@ -1,0 +1,105 @@
+import { hash } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { createTestDatabase } from '../../test/database.ts'
+import { notesService, type WriteNote } from '../../test/notes.ts'
+import { testEngine } from '../testing.ts'
+import { type Database, openDatabase } from './database.ts'
+import { append } from './log.ts'
+
+/** Two engines on one database, as two processes would be. */
+async function start() {
+  const { url } = await createTestDatabase()
+  const [one, two] = [
+    await testEngine(url, (engine) => [notesService(engine)]),
+    await testEngine(url, (engine) => [notesService(engine)]),
+  ]
+  const [first, second] = [one.services[0], two.services[0]]
+  if (!first || !second) throw new Error('no service')
+  const close = () => Promise.all([one.engine.close(), two.engine.close()])
+  return { url, db: one.engine.db, first, second, [Symbol.asyncDispose]: async () => void (await close()) }
+}
+
+async function somebodyWaitsForALock(db: Database) {
+  for (;;) {
+    const [row] = await db<{ n: number }>`
+      select count(*)::int as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+    if (row?.n) return
+    await pause(5)
+  }
+}
+
+const versionsOf = async (db: Database) =>
+  (await db<{ version: number }>`select version from lockstep.events order by position`).map((row) => row.version)
+
+test('two processes that create one entity at the same moment both succeed, one after the other', async () => {
+  await using stage = await start()
+  const { db, first, second } = stage
+  for (let n = 0; n < 20; n++) {
+    const both = [first, second].map((notes) => notes.execute({ id: `new ${n}`, text: 'x' }))
+    const versions = (await Promise.all(both)).map((executed) => executed.versions[`note/new ${n}`])
+    expect(versions.sort()).toEqual([1, 2])
+  }
+  expect((await versionsOf(db)).length).toBe(40)
+})
+
+test('one key sent to two processes at the same moment is carried out once, and both are told the same', async () => {
+  await using stage = await start()
+  const { db, first, second } = stage
+  for (let n = 0; n < 20; n++) {
+    const command = { id: n < 10 ? `new ${n}` : 'old', text: `x ${n}` }
+    const [here, there] = await Promise.all([first, second].map((notes) => notes.execute(command, { key: `k${n}` })))
+    expect(here?.versions).toEqual(there?.versions)
+  }
+  expect((await versionsOf(db)).length).toBe(20)
+})
+
+test('a command that is refused only because it was already carried out gets its first answer', async () => {
+  await using stage = await start()
+  const { url, db, first } = stage
+  await first.execute({ id: '1', text: 'a' })
+  const command: WriteNote = { id: '1', text: 'b' }
+
+  // The same command, sent before by a session that everybody has given up but that is about to commit.
+  const lost = await openDatabase(url).reserve()
+  const answer = { answer: { id: '1' }, versions: { 'note/1': 2 }, repeated: false }
+  await lost`begin`
+  await lost`update notes set version = 2, text = 'b' where id = 'note/1'`
+  await lost`
+    insert into lockstep.commands (scope, key, fingerprint, answer)
+    values ('notes/anonymous', 'k', ${hash('sha1', JSON.stringify(command), 'base64url')}, ${JSON.stringify(answer)}::json)`
+  const again = first.execute(command, { key: 'k', expect: { entity: 'note/1', version: 1 } })
+  await somebodyWaitsForALock(db)
+  await append(lost, [
+    { type: 'note.written', key: '1', entity: 'note/1', version: 2, source: 'notes', data: { text: 'b' } },
+  ])
+  await lost`commit`
+  lost.release()
+
+  expect(await again).toEqual({ ...answer, repeated: true })
+  expect(await versionsOf(db)).toEqual([1, 2])
+})
+
+test('commands for rows that a stranger holds do not hold up each other: each is refused, or goes on when its own row is free', async () => {
+  await using stage = await start()
+  const { url, first } = stage
+  for (const id of ['1', '2', '3', '4', '5', '6']) await first.execute({ id, text: 'a' })
+  const strangers = openDatabase(url, { idleInTransactionMs: 0, deadlineMs: 0 })
+  const one = await strangers.reserve()
+  const two = await strangers.reserve()
+  await one`begin`
+  await one`select from notes where id = 'note/1' for update`
+  await two`begin`
+  await two`select from notes where id = 'note/2' for update`
+  const held = first.execute({ id: '1', text: 'b' }).catch((error) => error)
+  const soonFree = first.execute({ id: '2', text: 'b' })
+  expect((await first.execute({ id: '3', text: 'b' })).versions).toEqual({ 'note/3': 2 })
+  await two`rollback`
+  expect((await soonFree).versions).toEqual({ 'note/2': 2 })
+  expect(await held).toMatchObject({ name: 'Unavailable', detail: { entity: 'note/1', blockedBy: [one.pid] } })
+  await one`rollback`
+  one.release()
+  two.release()
+  await strangers.close()
+  expect((await first.execute({ id: '1', text: 'b' })).versions).toEqual({ 'note/1': 2 })
+})
