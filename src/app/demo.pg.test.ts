@@ -66,6 +66,21 @@ test('the demo moves everything there is, and never oversells', async () => {
   expect(worst.available).toBeGreaterThanOrEqual(0)
 })
 
+test('while one process moves the shop, a standby leaves it alone', async () => {
+  const show = await engine.db.reserve()
+  await show`select pg_advisory_lock(hashtext('lockstep.demo'))`
+  const stop = new AbortController()
+  const end = async () => (await engine.db`select position from lockstep.head`)[0].position
+  const before = await end()
+  const running = new Demo({ shop, everyMs: 1, seed: 7 }).run(stop.signal)
+  for (let n = 0; n < 20; n++) await engine.db`select 1`
+  expect(await end()).toBe(before)
+  show.release('and its lock with it')
+  await expect.poll(end).toBeGreaterThan(before)
+  stop.abort()
+  await running
+})
+
 test('the demo stops with its signal', async () => {
   const stop = new AbortController()
   const running = new Demo({ shop, everyMs: 1 }).run(stop.signal)

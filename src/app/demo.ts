@@ -1,13 +1,14 @@
 /** The demo: fills an empty shop, and then keeps it moving like one that is open. */
 import { randomUUID } from 'node:crypto'
-import { setTimeout as wait } from 'node:timers/promises'
 import { type Database, isInfrastructure } from '../engine/database.ts'
+import { pause } from '../engine/deadline.ts'
 import { Rejected } from '../engine/decider.ts'
 import { OutcomeUnknown, Unavailable } from '../engine/unavailable.ts'
 import type { Product } from '../services/catalog/events.ts'
 import { createCollection } from '../services/collections/collections.ts'
 import { demoCollections, demoProducts, demoWarehouses, randomFrom } from './demo-shop.ts'
 import type { Shop } from './import/shop.ts'
+import { Turn } from './turn.ts'
 
 export interface DemoOptions {
   shop: Shop & { db: Database }
@@ -71,18 +72,19 @@ export class Demo {
     this.#random = randomFrom(seed)
   }
 
-  /** Until the signal. What the shop refuses is part of the show; a database that is away is waited for. */
+  /**
+   * Until the signal, in one process at a time: a standby's shop must not move twice as fast. What the shop refuses is part of the show; a
+   * database that is away is waited for.
+   */
   async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const pause = this.#everyMs * (0.4 + 1.2 * this.#random())
-      if (
-        await wait(pause, undefined, { signal }).then(
-          () => false,
-          () => true,
-        )
-      )
-        return
-      await this.runOnce()
+    const turn = new Turn(this.#shop.db, 'lockstep.demo')
+    try {
+      while (!signal.aborted) {
+        await pause(this.#everyMs * (0.4 + 1.2 * this.#random()), signal)
+        if (!signal.aborted && (await turn.mine())) await this.runOnce()
+      }
+    } finally {
+      turn.leave()
     }
   }
 
