@@ -95,9 +95,12 @@ export class Batch<State, Command, F extends Fact> implements Changed<State, F> 
 
   /** Is everything that was assumed so? Then the batch stands, and knows the other loaded states too. */
   confirm(loaded: Map<EntityId, Versioned<State>>): boolean {
+    const { same: known = isDeepStrictEqual } = this.#source.store
+    const same = (a: State | undefined, b: State | undefined) =>
+      a === undefined || b === undefined ? a === b : known(a, b)
     for (const [entity, assumed] of this.#assumed) {
       const actual = loaded.get(entity)
-      if (actual?.version !== assumed?.version || !isDeepStrictEqual(actual?.state, assumed?.state)) return false
+      if (actual?.version !== assumed?.version || !same(assumed?.state, actual?.state)) return false
     }
     for (const [entity, state] of loaded) if (!this.#folded.has(entity)) this.#folded.set(entity, state)
     return true

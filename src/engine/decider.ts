@@ -62,6 +62,11 @@ export interface Store<State, F extends Fact> {
     ids: EntityId[],
     options: { skipLocked: boolean },
   ): Promise<{ states: Map<EntityId, Versioned<State>>; blocked: EntityId[] }>
+  /**
+   * Is a state decided on ahead still what was now loaded with the same version? Only what changes without a version, as time does, need be looked
+   * at. Without it the states are compared field by field.
+   */
+  same?(assumed: State, loaded: State): boolean
   /** Writes a whole batch, one statement a table. */
   save(tx: Sql, changed: Changed<State, F>): Promise<unknown>
 }

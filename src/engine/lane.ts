@@ -5,6 +5,7 @@
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { Batch, type Job } from './batch.ts'
+import { texts } from './columns.ts'
 import { commit, type Database, isConnectionLoss, isInfrastructure, isLockTimeout, type Session } from './database.ts'
 import type { EntityId, Fact, Source, Versioned } from './decider.ts'
 import { failpoint, failpointsArmed } from './failpoint.ts'
@@ -12,7 +13,7 @@ import { type Appendable, append, ensurePartitions, headHolder } from './log.ts'
 import { OutcomeUnknown, Unavailable } from './unavailable.ts'
 
 /** Commands in one transaction at most. */
-const MAX_BATCH = 2_000
+const MAX_BATCH = 4_000
 /** So often commands that met another writer's row (a unique violation) are looked at anew before they are tried one by one. */
 const CLASHES = 3
 /** States kept in memory to decide ahead on. */
@@ -304,34 +305,39 @@ export class Lane<State, Command, F extends Fact> {
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   }
 
-  #answered(tx: Session, jobs: Job<Command>[]) {
-    return tx<Answered>`
-      select c.scope, c.key, c.fingerprint, c.answer
-      from   unnest(${jobs.map((job) => job.scope)}::text[], ${jobs.map((job) => job.key)}::text[]) as asked (scope, key)
-      join   lockstep.commands c on c.scope = asked.scope and c.key = asked.key`
+  async #answered(tx: Session, jobs: Job<Command>[]): Promise<Answered[]> {
+    const found = await Promise.all(
+      [...Map.groupBy(jobs, (job) => job.scope)].map(
+        ([scope, ofScope]) => tx<Answered>`
+          select scope, key, fingerprint, answer
+          from   lockstep.commands
+          where  scope = ${scope} and key = any(string_to_array(${texts(ofScope.map((job) => job.key))}, chr(30)))`,
+      ),
+    )
+    return found.flat()
   }
 
   /** A row for every command with a key; one for the whole batch if there are commands without. */
-  #remember(tx: Session, { done }: Batch<State, Command, F>) {
-    const records: Answered[] = []
-    let batch: string | undefined
-    for (const { job, executed } of done) {
-      const { scope, key, fingerprint } = job
-      if (fingerprint !== null) records.push({ scope, key, fingerprint, answer: JSON.stringify(executed) })
-      else {
-        batch ??= `${batchesOf}${++batches}`
-        job.pending = { executed, batch }
-      }
+  #remember(tx: Session, { done }: Batch<State, Command, F>): Promise<unknown> {
+    const [keyed, keyless] = [
+      done.filter(({ job }) => job.fingerprint !== null),
+      done.filter(({ job }) => job.fingerprint === null),
+    ]
+    const statements = [...Map.groupBy(keyed, ({ job }) => job.scope)].map(
+      ([scope, ofScope]) => tx`
+        insert into lockstep.commands (scope, key, fingerprint, answer)
+        select ${scope}, key, fingerprint, answer::json
+        from   unnest(string_to_array(${texts(ofScope.map(({ job }) => job.key))}, chr(30)),
+                      string_to_array(${texts(ofScope.map(({ job }) => job.fingerprint as string))}, chr(30)),
+                      string_to_array(${texts(ofScope.map(({ executed }) => JSON.stringify(executed)))}, chr(30)))
+               as c (key, fingerprint, answer)`,
+    )
+    if (keyless.length > 0) {
+      const batch = `${batchesOf}${++batches}`
+      for (const { job, executed } of keyless) job.pending = { executed, batch }
+      statements.push(tx`insert into lockstep.commands (scope, key, answer) values ('batch', ${batch}, '{}')`)
     }
-    if (batch !== undefined) records.push({ scope: 'batch', key: batch, fingerprint: null, answer: '{}' })
-    if (records.length === 0) return undefined
-    return tx`
-      insert into lockstep.commands (scope, key, fingerprint, answer)
-      select scope, key, fingerprint, answer::json
-      from   unnest(${records.map((row) => row.scope)}::text[], ${records.map((row) => row.key)}::text[],
-                    ${records.map((row) => row.fingerprint)}::text[],
-                    string_to_array(${records.map((row) => row.answer).join('\x1e')}, ${'\x1e'}))
-             as c (scope, key, fingerprint, answer)`
+    return Promise.all(statements)
   }
 
   /** The connection broke: on a new one the commands' keys, or the batch's record, tell what happened. */

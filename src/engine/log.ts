@@ -1,9 +1,7 @@
 /** The event log: one append-only table; positions are gapless and in commit order. */
+import { numbers, texts } from './columns.ts'
 import type { Sql } from './database.ts'
 import type { Data, LoggedEvent, Meta, NewEvent } from './event.ts'
-
-/** JSON text never contains a raw control character, and neither do keys: so a batch of texts travels as one string, which spares quoting and parsing an array. */
-const SEPARATOR = '\x1e'
 
 export class LogBroken extends Error {
   override name = 'LogBroken'
@@ -14,25 +12,8 @@ export class LogBroken extends Error {
  * append, so the commit should already be on its way (issue it without awaiting this). Throws at once, before anything is sent, for an event that can't be stored.
  */
 export function append(tx: Sql, events: readonly Appendable[]): Promise<number> {
-  const types: string[] = []
-  const keys: string[] = []
-  const entities: string[] = []
-  const versions: number[] = []
-  const sources: string[] = []
-  const data: string[] = []
-  const meta: string[] = []
-  for (const event of events) {
-    if (event.key.includes(SEPARATOR) || event.entity.includes(SEPARATOR)) {
-      throw new RangeError(`a control character in the key or entity of ${event.type}`)
-    }
-    types.push(event.type)
-    keys.push(event.key)
-    entities.push(event.entity)
-    versions.push(event.version)
-    sources.push(event.source)
-    data.push(typeof event.data === 'string' ? event.data : JSON.stringify(event.data))
-    meta.push(typeof event.meta === 'string' ? event.meta : JSON.stringify(event.meta ?? {}))
-  }
+  const data = events.map((event) => (typeof event.data === 'string' ? event.data : JSON.stringify(event.data)))
+  const meta = events.map((event) => (typeof event.meta === 'string' ? event.meta : JSON.stringify(event.meta ?? {})))
   return tx<{ base: number }>`
     with head as (
       update lockstep.head
@@ -42,10 +23,12 @@ export function append(tx: Sql, events: readonly Appendable[]): Promise<number> 
       insert into lockstep.events (position, type, key, entity, version, source, at, data, meta)
       select head.base + e.n, e.type, e.key, e.entity, e.version, e.source, head.at, e.data::json, e.meta::json
       from   head,
-             unnest(string_to_array(${types.join(SEPARATOR)}, ${SEPARATOR}), string_to_array(${keys.join(SEPARATOR)}, ${SEPARATOR}),
-                    string_to_array(${entities.join(SEPARATOR)}, ${SEPARATOR}), ${versions}::bigint[],
-                    string_to_array(${sources.join(SEPARATOR)}, ${SEPARATOR}), string_to_array(${data.join(SEPARATOR)}, ${SEPARATOR}),
-                    string_to_array(${meta.join(SEPARATOR)}, ${SEPARATOR}))
+             unnest(string_to_array(${texts(events.map((event) => event.type))}, chr(30)),
+                    string_to_array(${texts(events.map((event) => event.key))}, chr(30)),
+                    string_to_array(${texts(events.map((event) => event.entity))}, chr(30)),
+                    ${numbers(events.map((event) => event.version))}::bigint[],
+                    string_to_array(${texts(events.map((event) => event.source))}, chr(30)),
+                    string_to_array(${texts(data)}, chr(30)), string_to_array(${texts(meta)}, chr(30)))
              with ordinality as e (type, key, entity, version, source, data, meta, n)
     )
     select base from head`.then(([row]) => (row?.base ?? 0) + 1)

@@ -1,4 +1,5 @@
 /** Where inventory keeps its state: one statement a table and batch. */
+import { numbers, texts } from '../../engine/columns.ts'
 import type { Sql } from '../../engine/database.ts'
 import type { Changed, Store } from '../../engine/decider.ts'
 import { type InventoryFact, isMovement, type Movement } from './facts.ts'
@@ -7,7 +8,13 @@ import type { ReservationState, State, StockState } from './state.ts'
 
 type Batch = Changed<State, InventoryFact>
 
-export const inventoryStore: Store<State, InventoryFact> = { load, save }
+export const inventoryStore: Store<State, InventoryFact> = { load, save, same }
+
+/** Nothing of a stock changes without a version but that reservations expire. */
+function same(assumed: State, loaded: State): boolean {
+  const unexpired = (state: State) => 'stock' in state && state.expired.length === 0
+  return unexpired(assumed) && unexpired(loaded)
+}
 
 /** Issues its statements without waiting in between: they travel together. */
 async function save(tx: Sql, changed: Batch): Promise<void> {
@@ -24,17 +31,6 @@ async function save(tx: Sql, changed: Batch): Promise<void> {
 type Moved = Batch['facts'][number] & { fact: Movement }
 
 const skuOf = (entity: string) => entity.slice('stock/'.length)
-
-const separator = '\x1e'
-
-/** Ids as one text, for string_to_array. They were checked at the edge; one with a control character would shift every other. */
-function joined(ids: string[]): string {
-  if (ids.some((id) => id.includes(separator))) throw new RangeError('an id with a control character')
-  return ids.join(separator)
-}
-
-/** Numbers as an array literal; the driver would quote and escape each one. */
-const numbers = (values: number[]) => `{${values.join(',')}}`
 
 /**
  * A SKU whose first event is in this batch is inserted, every other one updated: an update of a locked row costs half an upsert. Two
@@ -152,7 +148,7 @@ async function saveLedger(tx: Sql, movements: Moved[]): Promise<void> {
   const rows = [...groups.values()]
   const heads = rows.map((entries) => entries[0] as Moved)
   const column = (value: (entry: Moved) => number) => rows.map((entries) => numbers(entries.map(value)))
-  const ids = (value: (entry: Moved) => string) => rows.map((entries) => joined(entries.map(value)))
+  const ids = (value: (entry: Moved) => string) => rows.map((entries) => texts(entries.map(value)))
   await tx`
     insert into inventory.ledger (sku, version, warehouse_id, on_hand_delta, reserved_delta, on_hand_after, reserved_after,
                                   trigger, reason, reference_type, reference, actor)
@@ -167,7 +163,7 @@ async function saveLedger(tx: Sql, movements: Moved[]): Promise<void> {
                   ${column(({ fact }) => fact.onHand)}::text[], ${column(({ fact }) => fact.reserved)}::text[])
              as g (warehouse_id, trigger, reason, reference_type, actor, skus, refs, versions, on_hand_deltas,
                    reserved_deltas, on_hand_afters, reserved_afters),
-           unnest(string_to_array(g.skus, ${separator}), string_to_array(g.refs, ${separator}, ''), g.versions::bigint[],
+           unnest(string_to_array(g.skus, chr(30)), string_to_array(g.refs, chr(30), ''), g.versions::bigint[],
                   g.on_hand_deltas::bigint[], g.reserved_deltas::bigint[],
                   g.on_hand_afters::bigint[], g.reserved_afters::bigint[])
              as r (sku, reference, version, on_hand_delta, reserved_delta, on_hand_after, reserved_after)`
