@@ -1,14 +1,17 @@
 #!/usr/bin/env node
-// Starts the program on the Node that comes with the package when this one is too old to run TypeScript.
+// Starts the program: what was built, or the TypeScript itself in a clone without a build; on the Node that comes with the package when this one
+// is too old for either.
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const program = fileURLToPath(new URL('../src/app/cli.ts', import.meta.url))
+const built = new URL('../dist/app/cli.js', import.meta.url)
+const program = existsSync(built) ? built : new URL('../src/app/cli.ts', import.meta.url)
 
 if (Number(process.versions.node.split('.')[0]) >= 24) {
-  await import('../src/app/cli.ts')
+  await import(program.href)
 } else {
   let node
   try {
@@ -20,7 +23,7 @@ if (Number(process.versions.node.split('.')[0]) >= 24) {
     )
     process.exit(1)
   }
-  const child = spawn(node, [program, ...process.argv.slice(2)], { stdio: 'inherit' })
+  const child = spawn(node, [fileURLToPath(program), ...process.argv.slice(2)], { stdio: 'inherit' })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   child.on('error', (error) => {
     console.error(`error ${node} does not start: ${error.message}\nnext  npm ci`)

@@ -2,6 +2,7 @@
  * Names whoever blocks the event loop. A thread of its own watches the main thread's beat; when it is missing for long, the thread stops the
  * main one through the inspector for a moment, reads which consumer runs and where, and lets it go on. Costs nothing while all is well.
  */
+import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { running } from '../engine/runner.ts'
 
@@ -21,7 +22,8 @@ export function watchEventLoop({ afterMs = 3_000 } = {}): () => Promise<void> {
   const beat = setInterval(() => Atomics.add(beats, 0, 1), BEAT_MS)
   beat.unref()
   Object.assign(globalThis, { [Symbol.for('lockstep.running')]: running })
-  const worker = new Worker(new URL('./watchdog-thread.ts', import.meta.url), {
+  const thread = `./watchdog-thread${extname(import.meta.url)}` // .js once built
+  const worker = new Worker(new URL(thread, import.meta.url), {
     workerData: { beats, afterMs },
     execArgv: [],
   })

@@ -2,12 +2,14 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
 const root = new URL('../../../', import.meta.url)
+/** `src`, or `dist` once built. */
+const sources = new URL('../../', import.meta.url)
 
 export const version = (): string => JSON.parse(readFileSync(new URL('package.json', root), 'utf8')).version
 
 export function schemaCount(): number {
-  const folders = ['src/engine/', ...readdirSync(new URL('src/services/', root)).map((name) => `src/services/${name}/`)]
-  return folders.flatMap((folder) => sqlFiles(new URL(`${folder}schema/`, root))).length
+  const services = readdirSync(new URL('services/', sources)).map((name) => `services/${name}/`)
+  return ['engine/', ...services].flatMap((folder) => sqlFiles(new URL(`${folder}schema/`, sources))).length
 }
 
 function sqlFiles(folder: URL): string[] {
