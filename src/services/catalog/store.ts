@@ -1,4 +1,5 @@
 /** Where products and the owners of SKUs are kept. */
+import { texts } from '../../engine/columns.ts'
 import type { Sql } from '../../engine/database.ts'
 import type { Changed, EntityId, Store, Versioned } from '../../engine/decider.ts'
 import type { CatalogFact, CatalogState, ProductState, SkuState } from './decider.ts'
@@ -99,7 +100,7 @@ const insertProducts = (tx: Sql, rows: ProductRow[]) =>
                   ${rows.map(({ product }) => product.status)}::text[],
                   ${rows.map(({ product }) => product.vendorId)}::text[],
                   ${rows.map(({ product }) => product.category)}::text[],
-                  string_to_array(${statesOf(rows)}, e'\x1e'))
+                  string_to_array(${statesOf(rows)}, chr(30)))
            as created (id, version, deleted, held_by_stock, status, vendor_id, category, state)`
 
 const updateProducts = (tx: Sql, rows: ProductRow[]) =>
@@ -119,12 +120,12 @@ const updateProducts = (tx: Sql, rows: ProductRow[]) =>
                   ${rows.map(({ product }) => product.status)}::text[],
                   ${rows.map(({ product }) => product.vendorId)}::text[],
                   ${rows.map(({ product }) => product.category)}::text[],
-                  string_to_array(${statesOf(rows)}, e'\x1e'))
+                  string_to_array(${statesOf(rows)}, chr(30)))
            as updated (id, version, deleted, held_by_stock, status, vendor_id, category, state)
     where  p.id = updated.id`
 
 /** JSON text contains no raw control character, so a list of it travels as one string: 2,000 products in 14 ms, as a text[] in 38. */
-const statesOf = (rows: ProductRow[]) => rows.map(({ product }) => JSON.stringify(product)).join('\x1e')
+const statesOf = (rows: ProductRow[]) => texts(rows.map(({ product }) => JSON.stringify(product)))
 
 /** What was freed goes first: a SKU may pass from one product to another within a batch. A plain insert, so that nobody's is taken over. */
 function saveSkus(tx: Sql, { states, facts }: ChangedCatalog) {

@@ -1,4 +1,5 @@
 /** Keeps each product's slug, page data and the redirects from its old slugs. */
+import { texts } from '../../engine/columns.ts'
 import { type Projection, projection } from '../../engine/consumer.ts'
 import type { Sql } from '../../engine/database.ts'
 import type { LoggedEvent } from '../../engine/event.ts'
@@ -19,9 +20,6 @@ interface Wanted {
   slug: string | null
   page: string | null
 }
-
-// No JSON text contains it raw: so a batch of texts travels as one, which spares quoting and parsing an array.
-const separator = '\u001e'
 
 export function seoProjection(): Projection {
   return projection({
@@ -53,7 +51,7 @@ async function apply(changes: LoggedEvent[], tx: Sql): Promise<void> {
       insert into seo.pages as p (product_id, version, slug, page)
       select product_id, version, slug, nullif(page, '')::json
         from unnest(${pages.map((p) => p.productId)}::text[], ${pages.map((p) => p.version)}::bigint[],
-                    ${pages.map((p) => p.slug)}::text[],      string_to_array(${pages.map((p) => p.page ?? '').join(separator)}, ${separator})) as u (product_id, version, slug, page)
+                    ${pages.map((p) => p.slug)}::text[],      string_to_array(${texts(pages.map((p) => p.page ?? ''))}, chr(30))) as u (product_id, version, slug, page)
       on conflict (product_id) do update set version = excluded.version, slug = excluded.slug, page = excluded.page
       where excluded.version >= p.version`,
     left.length > 0 &&
