@@ -23,6 +23,17 @@ export async function hold(tx: Sql, consumer: string, epoch: number): Promise<vo
   if (!row) throw new Fenced(`${consumer} has another owner, or was set to another position`)
 }
 
+/**
+ * Begins a new epoch of the same owner, after a step whose outcome is unknown: what that step may still commit is fenced off or is in the
+ * position answered. Without it the step would be done twice when only the answer to its commit was lost.
+ */
+export async function renew(sql: Sql, consumer: string, epoch: number): Promise<{ epoch: number; position: number }> {
+  const [row] = await sql<{ epoch: number; position: number }>`
+    update lockstep.consumers set epoch = epoch + 1 where name = ${consumer} and epoch = ${epoch} returning epoch, position`
+  if (!row) throw new Fenced(`${consumer} has another owner, or was set to another position`)
+  return row
+}
+
 /** Throws Fenced unless the epoch still stands: an owner with nothing to write learns here that it was paused or set back. */
 export async function confirm(sql: Sql, consumer: string, epoch: number): Promise<void> {
   const [row] = await sql`select from lockstep.consumers where name = ${consumer} and epoch = ${epoch}`

@@ -48,7 +48,8 @@ export class Membership {
     if (stale.length > 0) await this.#end(stale as string[])
     return this.#db<Claim>`
       update lockstep.consumers c
-      set    owner = ${this.name}, epoch = c.epoch + 1, crashes = case when c.owner is null then 0 else c.crashes + 1 end, updated_at = clock_timestamp()
+      set    owner = ${this.name}, epoch = c.epoch + 1, crashes = case when c.owner is null then 0 when c.owner = ${this.name} then c.crashes else c.crashes + 1 end,
+              updated_at = clock_timestamp()
       from   unnest(${free.map((row) => row.name)}::text[], ${free.map((row) => row.owner)}::text[]) as seen (name, owner)
       where  c.name = seen.name and c.owner is not distinct from seen.owner
       returning c.name, c.epoch, c.position, c.crashes, case when c.trying > c.position then c.trying end as killer`

@@ -1,6 +1,6 @@
 /** Runs one consumer while this process owns it: reads on from its checkpoint, steps, retries what is due. */
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { advance, confirm, Fenced } from './checkpoint.ts'
+import { advance, confirm, Fenced, renew } from './checkpoint.ts'
 import type { Consumer } from './consumer.ts'
 import type { Database } from './database.ts'
 import { pause } from './deadline.ts'
@@ -79,6 +79,8 @@ export class Runner {
   #compared = false
   /** Events still to be handled with care: as many as may have been in the batch that ended the last owner. */
   #careful = 0
+  /** The last step failed as a whole: it may have been committed all the same. */
+  #doubtful = false
 
   constructor(consumer: Consumer, options: RunnerOptions) {
     this.consumer = consumer
@@ -113,6 +115,7 @@ export class Runner {
     this.#refreshAt = 0
     this.#unwritten = false
     this.#compared = false
+    this.#doubtful = false
     this.#claim = claim
   }
 
@@ -143,12 +146,14 @@ export class Runner {
       return await this.#stepAs(claim)
     } catch (error) {
       if (error instanceof Fenced && this.#claim === claim) this.#claim = undefined
+      this.#doubtful = true
       throw error
     }
   }
 
   async #stepAs(claim: Claim): Promise<boolean> {
     const now = performance.now()
+    if (this.#doubtful) await this.#beginAnew(claim)
     if (!this.#compared) await this.#compareWithLog()
     if (now >= this.#refreshAt) {
       await confirm(this.#options.db, this.consumer.name, claim.epoch)
@@ -236,6 +241,15 @@ export class Runner {
       )
     }
     this.#compared = true
+  }
+
+  async #beginAnew(claim: Claim) {
+    const { epoch, position } = await renew(this.#options.db, this.consumer.name, claim.epoch)
+    claim.epoch = epoch
+    this.#position = position
+    this.#refreshAt = 0
+    this.#unwritten = false
+    this.#doubtful = false
   }
 
   async #announce(claim: Claim, event: LoggedEvent) {
