@@ -5,6 +5,7 @@ import { testEngine } from '../../src/testing.ts'
 import { createTestDatabase } from '../database.ts'
 import { notesService } from '../notes.ts'
 import { delivered, expectSound, oneLeader, watch } from './checker.ts'
+import { openWire } from './network.ts'
 import { caughtUp, owns, until } from './ownership.ts'
 import { type Random, seededTest } from './seed.ts'
 import { failpointsHit, isStopped, startHost } from './supervisor.ts'
@@ -90,6 +91,31 @@ seededTest(
     await heal()
   },
 )
+
+seededTest('a step that was committed but whose answer was lost on the way is not done again', async (random) => {
+  const { url } = await createTestDatabase()
+  const { engine, services } = await testEngine(url, (engine) => [notesService(engine)])
+  const notes = services[0]
+  if (!notes) throw new Error('no service')
+  const db = openDatabase(url)
+  await watch(db)
+  const wire = await openWire(url)
+  const host = await startHost(wire.url, { consume: true })
+  await owns(db, host.name)
+  const workload = startWorkload(() => notes, random, { callers: 4, pauseMs: 5 })
+  for (let n = 0; n < 10; n++) {
+    await wire.loseAnswer('COMMIT\0')
+    await pause(random.between(20, 80))
+  }
+  await workload.finish()
+  await caughtUp(db)
+  await expectSound(db, workload.calls)
+  expect([...(await delivered(db)), ...(await oneLeader(db))]).toEqual([])
+  expect(host.unhandled).toEqual([])
+  await host.close()
+  await engine.close()
+  await db.close()
+})
 
 test('every point at which a consumer was to be lost was reached', () => {
   expect(Object.keys(failpointsHit()).sort()).toEqual(['after-apply', 'consumer-committed'])
