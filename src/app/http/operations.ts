@@ -4,6 +4,7 @@ import type { Registry } from 'prom-client'
 import { z } from 'zod'
 import { Rejected } from '../../engine/decider.ts'
 import { type App, notFound } from '../../engine/http.ts'
+import { type AsyncApi, asyncApi } from './asyncapi.ts'
 import { type Auth, SESSION_COOKIE, SESSION_SECONDS } from './auth.ts'
 import { catalogue } from './problem-catalogue.ts'
 
@@ -33,6 +34,12 @@ export function operationRoutes({ auth, metrics, version, checks }: OperationPar
           .serializer(String)
           .send(await metrics.metrics())
       },
+    )
+    let events: AsyncApi | undefined
+    app.get(
+      '/asyncapi.json',
+      { schema: { summary: 'The contracts of all events (AsyncAPI 3.0)', tags: ['operations'] } },
+      async (_request, reply) => reply.header('cache-control', 'no-cache').send((events ??= asyncApi(version))),
     )
     app.get('/problems', { schema: { summary: 'Every problem by name', tags: ['operations'] } }, async () => ({
       items: Object.entries(catalogue).map(([code, entry]) => ({ type: `/problems/${code}`, code, ...entry })),

@@ -203,6 +203,9 @@ test('requests beyond the rate are 429 with Retry-After', async () => {
 })
 
 test('the API document shows /v1 alone, with who may call, and the page to try it needs nothing from elsewhere', async () => {
+  const events = (await server.app.inject('/asyncapi.json')).json()
+  expect(events).toMatchObject({ asyncapi: '3.0.0', info: { version: '0.0.0' } })
+  expect(Object.keys(events.components.messages)).toContain('stock.updated')
   const document = (await server.app.inject('/openapi.json')).json()
   expect(document.openapi).toBe('3.1.0')
   expect(Object.keys(document.paths)).toContain('/v1/orders')

@@ -1,0 +1,83 @@
+/** What the running system really tells, against what its contracts and the published document say. */
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { readConfig } from '../src/app/config.ts'
+import { Demo, seedDemo } from '../src/app/demo.ts'
+import { asyncApi } from '../src/app/http/asyncapi.ts'
+import { serviceNames, wire } from '../src/app/services.ts'
+import { read } from '../src/engine/log.ts'
+import { catalogEvents } from '../src/services/catalog/events.ts'
+import { normalProduct } from '../src/services/catalog/product.ts'
+import { inventoryEvents } from '../src/services/inventory/events.ts'
+import { testEngine } from '../src/testing.ts'
+import { createTestDatabase } from './database.ts'
+
+test('every event that the services append is as its contract and the published document say, and every type occurs', async () => {
+  const { url } = await createTestDatabase()
+  const config = readConfig({ DATABASE_URL: url, LOCKSTEP_JWT_SECRET: 'x'.repeat(32) })
+  let services: ReturnType<typeof wire> | undefined
+  const { engine } = await testEngine(url, (engine) => {
+    const all = (services = wire(engine, config))
+    return serviceNames.map((name) => all[name])
+  })
+  await using _ = engine
+  if (!services) throw new Error('no services')
+  const { catalog, inventory } = services
+  const shop = { catalog, inventory, db: engine.db }
+
+  await seedDemo({ shop })
+  const demo = new Demo({ shop, seed: 11 })
+  for (let n = 0; n < 60; n++) await demo.runOnce()
+  const plain = { sku: 'VASE-1', options: {}, price: { amount: 900, currency: 'EUR' } }
+  const rich = {
+    ...plain,
+    title: 'Blue',
+    barcode: '4006381333931',
+    options: { colour: 'blue' },
+    compareAtPrice: plain.price,
+  }
+  const vase = normalProduct({ id: 'vase', title: 'Vase', variants: [plain] })
+  await catalog.execute({ type: 'create', product: vase })
+  await engine.settle()
+  const fields = { variants: [rich], attributes: { height: 20, glazed: true, from: 'Delft' }, vendorId: 'potter' }
+  await catalog.execute({ type: 'update', productId: 'vase', fields })
+  await catalog.execute({ type: 'update', productId: 'vase', fields: { variants: [plain], vendorId: null } })
+  const restock = (quantity: number) =>
+    inventory.execute({ type: 'set-quantity', sku: 'VASE-1', warehouseId: 'main', quantity, reason: 'counted' })
+  const order = (orderId: string, quantity: number) =>
+    inventory.execute({ type: 'order', orderId, customerId: 'c', lines: [{ sku: 'VASE-1', quantity }] })
+  await restock(30)
+  await order('o1', 30)
+  await expect(order('o2', 1)).rejects.toThrow('available')
+  await restock(9)
+  const reserve = (reservationId: string) =>
+    inventory.execute({ type: 'reserve', reservationId, lines: [{ sku: 'VASE-1', quantity: 2 }], ttlSeconds: 60 })
+  for (const id of ['r1', 'r2', 'r3']) await reserve(id)
+  await inventory.execute({ type: 'confirm', reservationId: 'r1' })
+  await inventory.execute({ type: 'release', reservationId: 'r2' })
+  await engine.db`update inventory.reservations set expires_at = clock_timestamp() - interval '1 second' where id = 'r3'`
+  await inventory.execute({ type: 'expire', reservationIds: ['r3'] })
+  await inventory.execute({ type: 'cancel', orderId: 'o1', reason: 'changed my mind' })
+  await catalog.execute({ type: 'delete', productId: 'vase' })
+  await engine.settle()
+
+  const contracts: Record<string, z.ZodType> = { ...catalogEvents, ...inventoryEvents }
+  const { schemas } = asyncApi('0').components
+  const published = Object.fromEntries(
+    Object.entries(schemas).map(([name, schema]) => [name, z.fromJSONSchema(schema as never)]),
+  )
+  const wrong: string[] = []
+  const seen = new Set<string>()
+  for (const event of await read(engine.db, 0, 100_000)) {
+    seen.add(event.type)
+    const shown = JSON.parse(JSON.stringify({ ...event, data: event.data, meta: event.meta }))
+    for (const [by, result] of [
+      ['contract', contracts[event.type]?.safeParse(shown.data)],
+      ['document', published[event.type]?.safeParse(shown.data)],
+      ['envelope', published.event?.safeParse(shown)],
+    ] as const)
+      if (!result?.success) wrong.push(`${event.position} ${event.type}, ${by}: ${result?.error.message}`)
+  }
+  expect(wrong).toEqual([])
+  expect([...seen].sort()).toEqual(Object.keys(contracts).sort())
+})
