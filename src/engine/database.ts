@@ -28,7 +28,7 @@ export interface Database extends Sql {
   /** Commits when `work` resolves, rolls back when it rejects (with the same error). */
   begin<Result>(work: (tx: Sql) => Promise<Result>): Promise<Result>
   reserve(): Promise<Session>
-  /** Calls `heard` for every notification; reconnects by itself and then calls it once with ''. Resolves when listening. */
+  /** Calls `heard` for every notification; connects again by itself and then calls it once with ''. Resolves after the first try, whether or not it is listening by then. */
   listen(channel: string, heard: (payload: string) => void): Promise<() => Promise<void>>
   close(): Promise<void>
   readonly url: string
@@ -233,7 +233,7 @@ async function listen(config: pg.ClientConfig, channel: string, heard: (payload:
       if (back) return heard('')
     }
   }
-  await connect()
+  await connect().catch(() => void again())
   return async () => {
     stopped = true
     await client?.end()

