@@ -34,6 +34,7 @@ test('nothing set gives the embedded mode with the values of the documents', () 
       handlerTimeoutMs: 10_000,
       standbyMs: 1_500,
       lockTimeoutMs: 2_000,
+      retentionDays: undefined,
     },
     stock: {
       low: 3,

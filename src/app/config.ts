@@ -93,6 +93,11 @@ const environment = z.object({
   LOCKSTEP_HANDLER_TIMEOUT_MS: setting(whole(10, 3_600_000), '10000', 'time a consumer may take for one batch'),
   LOCKSTEP_STANDBY_MS: setting(whole(100, 60_000), '1500', 'silence after which a consumer is taken over'),
   LOCKSTEP_LOCK_TIMEOUT_MS: setting(whole(10, 60_000), '2000', 'time a command waits for a locked row'),
+  LOCKSTEP_RETENTION_DAYS: optional(
+    whole(1, 36_500),
+    '90',
+    'days after which events leave the log, but the last of each entity; kept for good unless set',
+  ),
 
   LOW_STOCK_THRESHOLD: setting(whole(0, 1e9), '3', 'quantity at or below which stock is low (B)'),
   OUT_OF_STOCK_THRESHOLD: setting(whole(0, 1e9), '0', 'quantity at or below which stock is out (B)'),
@@ -197,6 +202,7 @@ function grouped(values: Values) {
       handlerTimeoutMs: values.LOCKSTEP_HANDLER_TIMEOUT_MS,
       standbyMs: values.LOCKSTEP_STANDBY_MS,
       lockTimeoutMs: values.LOCKSTEP_LOCK_TIMEOUT_MS,
+      retentionDays: values.LOCKSTEP_RETENTION_DAYS,
     },
     stock: {
       low: values.LOW_STOCK_THRESHOLD,

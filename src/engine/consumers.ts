@@ -2,6 +2,7 @@
 import type { Consumer } from './consumer.ts'
 import type { Database, Sql } from './database.ts'
 import { Rejected } from './decider.ts'
+import { thinnedUpTo } from './retention.ts'
 
 export interface ConsumerState {
   name: string
@@ -32,7 +33,7 @@ export async function listConsumers(sql: Sql): Promise<ConsumerState[]> {
     from   lockstep.consumers c
     cross  join lockstep.head h
     left   join lockstep.processes p on p.name = c.owner and p.beat_at > clock_timestamp() - ${SILENT_MS} * interval '1 ms'
-    left   join lockstep.events e on e.position = c.position + 1
+    left   join lateral (select at from lockstep.events where position > c.position order by position limit 1) e on true
     left   join lockstep.failures f on f.consumer = c.name
     group  by c.name, p.name, h.position, e.at
     order  by c.name`
@@ -73,6 +74,14 @@ export async function replay(db: Database, name: string, after: number, consumer
     if (count === 0) {
       await getConsumer(tx, name)
       throw new Rejected('beyond-the-log', { position: after }, `position ${after} is beyond the end of the log`)
+    }
+    const thinned = await thinnedUpTo(tx)
+    if (after < thinned && (await getConsumer(tx, name)).kind === 'reaction') {
+      throw new Rejected(
+        'left-the-log',
+        { position: after + 1, first: thinned + 1 },
+        `events up to position ${thinned} have left the log: a reaction can begin at ${thinned + 1}`,
+      )
     }
     await tx`delete from lockstep.failures where consumer = ${name} and position > ${after}`
     if (after === 0 && consumer?.kind === 'projection') await consumer.reset?.(tx)

@@ -13,6 +13,7 @@ import { Gate } from './gate.ts'
 import { ensurePartitions, headPosition } from './log.ts'
 import { Membership, processName } from './membership.ts'
 import { migrate } from './migrate.ts'
+import { retain } from './retention.ts'
 import { type Applied, Runner } from './runner.ts'
 import type { Engine as EngineForServices, Service } from './service.ts'
 import { Tail } from './tail.ts'
@@ -28,6 +29,8 @@ export interface EngineOptions {
   lockTimeoutMs?: number
   /** A command not begun after so long is turned away. */
   deadlineMs?: number
+  /** Events older than so many days leave the log, but each entity's last; undefined keeps all for good. */
+  retentionDays?: number | undefined
   applied?: Applied
   committed?: (source: string, commands: number) => void
 }
@@ -119,6 +122,7 @@ export class Engine implements EngineForServices {
         },
       ),
       this.#keepRoom(stop),
+      this.#retain(stop),
       ...this.runners.map((runner) => runner.run(stop)),
     ]
     try {
@@ -199,6 +203,14 @@ export class Engine implements EngineForServices {
         values (${consumer.name}, ${consumer.kind}, ${consumer.on}::text[], ${from === 'start' ? 0 : end})
         on conflict (name) do update set kind = excluded.kind, patterns = excluded.patterns`
     }
+  }
+
+  async #retain(signal: AbortSignal) {
+    const { url, retentionDays } = this.#options
+    if (retentionDays === undefined) return
+    await retain(url, this.name, retentionDays, signal, (error) =>
+      this.log.warn({ err: error }, 'old events stay in the log for now'),
+    )
   }
 
   /** Partitions ahead of the log's end. */

@@ -2,6 +2,7 @@
 import { numbers, texts } from './columns.ts'
 import type { Sql } from './database.ts'
 import type { Data, LoggedEvent, Meta, NewEvent } from './event.ts'
+import { thinnedUpTo } from './retention.ts'
 
 export class LogBroken extends Error {
   override name = 'LogBroken'
@@ -96,8 +97,8 @@ class Read implements LoggedEvent {
 }
 
 /**
- * The events after a position, in order. Throws LogBroken when the log has a hole after `after` (never by design: retention removes
- * only from the old end), or when it went back behind what was already read (a failover that lost commits).
+ * The events after a position, in order. Throws LogBroken when the log has a hole (never by design, but where retention has thinned its
+ * old end), or when it went back behind what was already read (a failover that lost commits).
  */
 export async function read(sql: Sql, after: number, limit: number): Promise<LoggedEvent[]> {
   const rows = await sql<Row>`
@@ -107,10 +108,15 @@ export async function read(sql: Sql, after: number, limit: number): Promise<Logg
     order  by position
     limit  ${limit}`
   let expected = after + 1
+  let thinned: number | undefined
   for (const row of rows) {
+    if (row.position !== expected) {
+      thinned ??= await thinnedUpTo(sql)
+      expected = Math.min(row.position, Math.max(expected, thinned + 1))
+    }
     if (row.position !== expected)
       throw new LogBroken(`the log has no event ${expected}; the next one is ${row.position}`)
-    expected++
+    expected = row.position + 1
   }
   return rows.map((row) => new Read(row))
 }

@@ -123,6 +123,7 @@ export class Tail {
   #keep(events: LoggedEvent[]) {
     this.#window.push(...events)
     for (const event of events) this.#characters += sizeOf(event)
+    this.#withoutHoles()
     let excess = 0
     while (
       this.#window.length - excess > WINDOW_EVENTS ||
@@ -133,6 +134,16 @@ export class Tail {
     }
     // Dropped in bulk, so that the window is not moved for every chunk.
     if (excess > 0) this.#window = this.#window.slice(excess)
+  }
+
+  /** A place in the window is counted from its first event, so behind a hole, where retention has thinned the log, it begins anew. */
+  #withoutHoles() {
+    const [first, last] = [this.#window[0], this.#window.at(-1)]
+    if (!first || !last || last.position - first.position + 1 === this.#window.length) return
+    let from = this.#window.length - 1
+    while (this.#window[from - 1]?.position === (this.#window[from] as LoggedEvent).position - 1) from--
+    this.#window = this.#window.slice(from)
+    this.#characters = this.#window.reduce((sum, event) => sum + sizeOf(event), 0)
   }
 
   async #announce() {

@@ -67,6 +67,7 @@ export const catalogue: Record<string, CatalogueEntry> = {
     'It was not put aside',
     'It is still being retried; only what was discarded can be restored.',
   ),
+  'left-the-log': entry(422, 'The log does not go back so far', 'Choose a position from `first` on.'),
   'beyond-the-log': entry(422, 'The log is not that long', 'Choose a position up to the end; see /consumers.'),
   'login-used': entry(
     410,
