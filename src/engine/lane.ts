@@ -13,7 +13,7 @@ import { type Appendable, append, ensurePartitions, headHolder } from './log.ts'
 import { OutcomeUnknown, Unavailable } from './unavailable.ts'
 
 /** Commands in one transaction at most. */
-const MAX_BATCH = 4_000
+const MAX_BATCH = 2_000
 /** So often commands that met another writer's row (a unique violation) are looked at anew before they are tried one by one. */
 const CLASHES = 3
 /** States kept in memory to decide ahead on. */
@@ -40,6 +40,8 @@ export type Patience<Command> =
 
 /** A batch that already holds rows waits no longer than this for the others before it lets go and comes again: else whoever wants those waits too. */
 const HOLD_MS = 150
+/** Milliseconds that a guess waits for a row which somebody else took in between. */
+const GUESS_LOCK_MS = 20
 
 let batches = 0
 const batchesOf = hash('sha1', `${process.pid} ${process.hrtime.bigint()} ${Math.random()}`, 'base64url')
@@ -55,6 +57,9 @@ export class Lane<State, Command, F extends Fact> {
   #known = new LRUCache<EntityId, Versioned<State>>({ max: KNOWN_STATES })
   /** A batch's writes are on their way: what comes now can be decided ahead. */
   #writing = false
+  /** The batch's writes were sent before its locks had answered. */
+  #guessing = false
+  #noGuessUntil = 0
   #clock = { database: 0, here: 0 }
   #running: Promise<void> | undefined
   #session: Session | undefined
@@ -152,7 +157,6 @@ export class Lane<State, Command, F extends Fact> {
         failpoint('answered')
       }
     } catch (error) {
-      this.#writing = false
       this.#known.clear()
       this.#queue.unshift(...(this.#ahead?.jobs ?? []))
       this.#ahead = undefined
@@ -161,6 +165,7 @@ export class Lane<State, Command, F extends Fact> {
       return this.#recover(jobs, error)
     } finally {
       this.#writing = false
+      this.#guessing = false
     }
   }
 
@@ -173,7 +178,10 @@ export class Lane<State, Command, F extends Fact> {
       job.pending = undefined // anything but a lost connection is an answer: rolled back
       job.commitSent = false
     }
-    if (isClash(error) && jobs.every((job) => job.clashes++ < CLASHES)) this.#queue.unshift(...jobs)
+    if (this.#guessing) {
+      this.#noGuessUntil = performance.now() + 1_000
+      this.#queue.unshift(...jobs)
+    } else if (isClash(error) && jobs.every((job) => job.clashes++ < CLASHES)) this.#queue.unshift(...jobs)
     else if (isLockTimeout(error) && this.#waiting) await this.#partBlocked(jobs)
     else if (isLockTimeout(error)) await this.#headHeld(jobs)
     else if (isNoPartition(error) && jobs.every((job) => job.tries++ < 3)) {
@@ -198,45 +206,76 @@ export class Lane<State, Command, F extends Fact> {
     const session = (this.#session ??= await this.#db.reserve())
     const ids = [...new Set(jobs.flatMap((job) => job.touches))].sort()
     const keyed = jobs.filter((job) => job.fingerprint !== null)
-    const [, known, loaded, [clock]] = await Promise.all([
+    const looked = Promise.all([
       session`begin`,
       keyed.length === 0 ? [] : this.#answered(session, keyed),
       waitMs > 0 ? this.#wait(session, ids) : store.load(session, ids, { skipLocked: true }),
       session<{ now: number }>`select (extract(epoch from clock_timestamp()) * 1000)::float8 as now`,
     ])
+    const guessed = ahead && undecided.length === 0 && this.#guesses ? this.#writeGuess(session, ahead) : undefined
+    const [, known, loaded, [clock]] = await looked
     failpoint('rows-locked')
     this.#clock = { database: clock?.now ?? Date.now(), here: performance.now() }
 
-    let batch = ahead
-    let rest = undecided
-    if (!batch || known.length > 0 || loaded.blocked.length > 0 || !batch.confirm(loaded.states)) {
-      batch = new Batch(this.#source, loaded.states)
-      rest = jobs
-    }
-    this.#decide(batch, rest, known, new Set(loaded.blocked))
+    const stands = known.length === 0 && loaded.blocked.length === 0 && ahead?.confirm(loaded.states)
+    if (guessed && !stands) throw new WrongGuess()
+    const batch = ahead && stands ? ahead : new Batch(this.#source, loaded.states)
+    this.#decide(batch, batch === ahead ? undecided : jobs, known, new Set(loaded.blocked))
     // `known` was read before the locks were ours. What is refused now may have been carried out in between, by another process or by a session
     // of ours that was given up for dead: then its own doing is why it is refused. Its key tells, and all is looked at anew.
     const refused = batch.refused.filter((job) => job.fingerprint !== null)
     const settled = refused.length === 0 ? undefined : this.#refuseOnlyNew(session, refused)
     if (batch.nothingToWrite) {
-      await Promise.all([settled, session`rollback`])
+      await Promise.all([guessed?.written, settled, session`rollback`])
       return batch
     }
-    const { states } = batch
-    const saved = Promise.all([
-      store.save(session, { states, facts: batch.facts }),
-      this.#remember(session, batch),
-      settled,
-    ])
-    this.#lookAhead(states)
-    await saved
+    if (guessed) {
+      await settled
+      if (guessed.error) throw guessed.error
+    } else {
+      const written = Promise.all([this.#write(session, batch), settled])
+      this.#lookAhead(batch.states)
+      await written
+    }
     failpoint('states-written')
     for (const { job } of batch.done) job.commitSent = true
-    await this.#appendAndCommit(session, batch.events)
+    await this.#appendAndCommit(session, batch.events, guessed?.written)
     failpoint('committed')
     if (batch.events.length > 0) this.#options.appended()
     this.#options.committed?.(this.#source.name, batch.done.length)
     return batch
+  }
+
+  #write(session: Session, batch: Batch<State, Command, F>): Promise<unknown> {
+    return Promise.all([
+      this.#source.store.save(session, { states: batch.states, facts: batch.facts }),
+      this.#remember(session, batch),
+    ])
+  }
+
+  /**
+   * Writes what was decided ahead before its locks have answered, so that Postgres never waits for us; only the append waits until the guess is
+   * confirmed. A row that somebody else holds must not hold up the batch: the guess is dropped after a moment.
+   */
+  #writeGuess(session: Session, batch: Batch<State, Command, F>) {
+    const written = Promise.all([
+      session.text(`set local lock_timeout = ${GUESS_LOCK_MS}`),
+      this.#write(session, batch),
+      session.text(`set local lock_timeout = ${Math.round(this.#options.lockTimeoutMs)}`),
+    ])
+    // What can't even be sent is known before the locks answer; what Postgres refuses shows at the commit.
+    const guess: { written: Promise<unknown>; error?: unknown } = { written }
+    written.catch((error) => {
+      guess.error = error
+    })
+    this.#lookAhead(batch.states)
+    this.#guessing = true
+    return guess
+  }
+
+  /** Guessing rests for a second after a guess was wrong: somebody else writes what we write. */
+  get #guesses(): boolean {
+    return !failpointsArmed && this.#patience.waitMs === 0 && performance.now() > this.#noGuessUntil
   }
 
   /** Loads under locks, and notes who is in the way while it waits for them. */
@@ -295,13 +334,12 @@ export class Lane<State, Command, F extends Fact> {
     else this.push(job)
   }
 
-  /** One round trip, so that nothing can stall between them; if the append fails, Postgres turns the commit into a rollback and `commit` throws. */
-  async #appendAndCommit(session: Session, events: Appendable[]) {
-    if (events.length === 0) return commit(session)
-    const appended = append(session, events)
+  /** One round trip, so that nothing can stall between them; if the append or a write before it fails, Postgres turns the commit into a rollback and `commit` throws. */
+  async #appendAndCommit(session: Session, events: Appendable[], written?: Promise<unknown>) {
+    const appended = events.length > 0 ? append(session, events) : undefined
     if (failpointsArmed) await appended
     failpoint('after-append')
-    const outcomes = await Promise.allSettled([appended, commit(session)])
+    const outcomes = await Promise.allSettled([written, appended, commit(session)])
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   }
 
@@ -410,4 +448,6 @@ const sqlState = (error: unknown) => (error as { code?: string }).code
 /** Somebody else was first with the same entity, version or key: looking again tells what is so now. */
 const isClash = (error: unknown) => error instanceof Clash || sqlState(error) === '23505'
 class Clash extends Error {}
+/** What a batch was decided on ahead is not so: it is decided again under its locks. */
+class WrongGuess extends Error {}
 const isNoPartition = (error: unknown) => sqlState(error) === '23514' && /no partition/.test((error as Error).message)
