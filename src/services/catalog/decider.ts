@@ -57,9 +57,6 @@ export const catalogDecider: Decider<CatalogState, CatalogCommand, CatalogFact> 
     }
   },
 
-  creates: (command) =>
-    command.type === 'create' ? [productEntity(command.product.id), ...skusOf(command.product)] : [],
-
   decide(states, command, now): Decision<CatalogFact> {
     switch (command.type) {
       case 'create': {

@@ -1,4 +1,5 @@
 /** Reads and locks what a batch of commands needs to know. */
+import { texts } from '../../engine/columns.ts'
 import type { Sql } from '../../engine/database.ts'
 import type { EntityId, Versioned } from '../../engine/decider.ts'
 import {
@@ -29,38 +30,47 @@ interface Loaded {
 
 /**
  * Locks reservations, then SKUs, each in id order, and reads everything else only then: after the wait for a lock, a statement of its
- * own sees what the holder before has committed, which a join in the locking statement would not (read committed). Orders for known
- * SKUs take one round trip; whoever asks for a reservation or an order takes two, the first to learn its SKUs.
+ * own sees what the holder before has committed, which a join in the locking statement would not (read committed). New orders for known
+ * SKUs take one round trip; whoever asks for a reservation or an order that is there takes more, to learn its SKUs.
  */
 export async function load(tx: Sql, ids: EntityId[], { skipLocked }: { skipLocked: boolean }): Promise<Loaded> {
   const asked = sorted(ids)
   const states: Loaded['states'] = new Map()
   const blocked = new Set<EntityId>()
-  const refers = await referred(tx, asked, skipLocked, blocked)
-  let skus = refers.size === 0 ? asked.skus : [...new Set([...asked.skus, ...[...refers.values()].flat()])]
-  for (;;) {
+  const refers: Refers = new Map()
+  if (asked.reservations.length > 0) await lockReservations(tx, asked.reservations, skipLocked, refers, blocked)
+  const tried = new Set([...asked.skus, ...[...refers.values()].flat()])
+  await Promise.all([
+    readWarehouses(tx, asked.warehouses, states), // first: it may wait, and expiry should be read just before the decider's clock
+    readStock(tx, [...tried], skipLocked, states, blocked),
+    readReservations(tx, asked.reservations, states),
+    findOrders(tx, asked.orders, refers),
+  ])
+  while (refers.size > 0) {
+    // An order may have got another SKU while we waited. Locking that one too is out of order; Postgres would break a deadlock.
+    await readOrders(
+      tx,
+      asked.orders.filter((id) => refers.has(orderId(id))),
+      states,
+    )
+    for (const [id, its] of refers) refers.set(id, [...its, ...linesOf(states.get(id)?.state)])
+    const fresh = [...refers.values()].flat().filter((sku) => !tried.has(sku))
+    if (fresh.length === 0) break
+    for (const sku of fresh) tried.add(sku)
     await Promise.all([
-      readWarehouses(tx, asked.warehouses, states), // first: it may wait, and expiry should be read just before the decider's clock
-      readStock(tx, skus, skipLocked, states, blocked),
+      readStock(tx, [...new Set(fresh)].sort(), skipLocked, states, blocked),
       readReservations(tx, asked.reservations, states),
-      // Those that the first look did not find are new.
-      readOrders(
-        tx,
-        asked.orders.filter((id) => refers.has(orderId(id))),
-        states,
-      ),
     ])
-    if (refers.size === 0) break
-    for (const id of refers.keys()) refers.set(id, [...(refers.get(id) ?? []), ...linesOf(states.get(id)?.state)])
-    const missing = [...refers].filter(([, its]) => its.some((sku) => !states.has(stockId(sku))))
-    if (skipLocked) for (const [id] of missing) blocked.add(id)
-    if (skipLocked || missing.length === 0) break
-    // The order got another SKU while we waited. Locking that one too is out of order; Postgres would break a deadlock.
-    skus = missing.flatMap(([, its]) => its.filter((sku) => !states.has(stockId(sku))))
+  }
+  if (skipLocked) {
+    for (const [id, its] of refers) if (its.some((sku) => !states.has(stockId(sku)))) blocked.add(id)
   }
   for (const id of blocked) states.delete(id)
   return { states, blocked: [...blocked] }
 }
+
+/** The SKUs that a reservation or an order is about. */
+type Refers = Map<EntityId, string[]>
 
 function sorted(ids: EntityId[]): Asked {
   const asked: Asked = { skus: [], reservations: [], orders: [], warehouses: [] }
@@ -84,41 +94,36 @@ function sorted(ids: EntityId[]): Asked {
   return asked
 }
 
-/** Locks the reservations, and says which SKUs each reservation and order is about. */
-async function referred(tx: Sql, { reservations, orders }: Asked, skipLocked: boolean, blocked: Set<EntityId>) {
-  const refers = new Map<EntityId, string[]>()
-  const add = (id: EntityId, sku: string) => void refers.set(id, [...(refers.get(id) ?? []), sku])
-  const work: Promise<unknown>[] = []
-  if (reservations.length > 0) {
-    const lock = skipLocked
+const refer = (refers: Refers, id: EntityId, sku: string) => void refers.set(id, [...(refers.get(id) ?? []), sku])
+
+async function lockReservations(tx: Sql, ids: string[], skipLocked: boolean, refers: Refers, blocked: Set<EntityId>) {
+  const [locked, lines] = await Promise.all([
+    skipLocked
       ? tx<{ id: string }>`
-          select id from inventory.reservations where id = any(${reservations}::text[]) order by id for update skip locked`
+          select id from inventory.reservations where id = any(${ids}::text[]) order by id for update skip locked`
       : tx<{ id: string }>`
-          select id from inventory.reservations where id = any(${reservations}::text[]) order by id for update`
-    const lines = tx<{ id: string; sku: string | null }>`
+          select id from inventory.reservations where id = any(${ids}::text[]) order by id for update`,
+    tx<{ id: string; sku: string | null }>`
       select distinct r.id, l.sku
         from inventory.reservations r
         left join inventory.reservation_lines l on l.reservation_id = r.id and l.released_at is null
-       where r.id = any(${reservations}::text[])`
-    work.push(
-      Promise.all([lock, lines]).then(([locked, found]) => {
-        const ours = new Set(locked.map((row) => row.id))
-        for (const { id, sku } of found) {
-          if (!ours.has(id)) skipLocked && blocked.add(reservationId(id))
-          else if (sku !== null) add(reservationId(id), sku)
-        }
-      }),
-    )
+       where r.id = any(${ids}::text[])`,
+  ])
+  const ours = new Set(locked.map((row) => row.id))
+  for (const { id, sku } of lines) {
+    if (!ours.has(id)) skipLocked && blocked.add(reservationId(id))
+    else if (sku !== null) refer(refers, reservationId(id), sku)
   }
-  if (orders.length > 0) {
-    const lines = tx<{ id: string; sku: string }>`
-      select distinct reference as id, sku
-        from inventory.ledger
-       where reference = any(${orders}::text[]) and reference_type = 'ORDER'`
-    work.push(lines.then((found) => found.forEach(({ id, sku }) => void add(orderId(id), sku))))
-  }
-  await Promise.all(work)
-  return refers
+}
+
+/** Most orders asked for are new, and not found. */
+async function findOrders(tx: Sql, ids: string[], refers: Refers) {
+  if (ids.length === 0) return
+  const lines = await tx<{ id: string; sku: string }>`
+    select distinct reference as id, sku
+      from inventory.ledger
+     where reference = any(string_to_array(${texts(ids)}, chr(30))) and reference_type = 'ORDER'`
+  for (const { id, sku } of lines) refer(refers, orderId(id), sku)
 }
 
 interface StockRow {
