@@ -43,6 +43,12 @@ const HOLD_MS = 150
 /** Milliseconds that a guess waits for a row which somebody else took in between. */
 const GUESS_LOCK_MS = 20
 
+/** What the next batch is made of. */
+interface Taken<State, Command, F extends Fact> {
+  ahead: Batch<State, Command, F> | undefined
+  undecided: Job<Command>[]
+}
+
 let batches = 0
 const batchesOf = hash('sha1', `${process.pid} ${process.hrtime.bigint()} ${Math.random()}`, 'base64url')
 
@@ -94,9 +100,7 @@ export class Lane<State, Command, F extends Fact> {
     await new Promise(setImmediate) // whatever else arrives in this turn joins the first batch
     let settle = () => {}
     while (this.waiting > 0) {
-      const next = this.#carryOut(this.#take())
-      settle() // only now, so that the next batch's locks are on their way before the callers go on
-      settle = await next
+      settle = await this.#carryOut(this.#take(), settle)
     }
     this.#running = undefined
     settle()
@@ -143,15 +147,16 @@ export class Lane<State, Command, F extends Fact> {
     this.#queue = this.#queue.filter((job) => !this.#decideAhead(job))
   }
 
-  /** Carries out a batch and answers how to tell the callers; whoever is not told then is queued again, or was turned away. Never rejects. */
-  async #carryOut(taken: {
-    ahead: Batch<State, Command, F> | undefined
-    undecided: Job<Command>[]
-  }): Promise<() => void> {
+  /**
+   * Carries out a batch and answers how to tell the callers; whoever is not told then is queued again, or was turned away. Never rejects. The last
+   * batch's callers are told once this one is with Postgres, so that what they do next does not keep it waiting.
+   */
+  async #carryOut(taken: Taken<State, Command, F>, settleLast = () => {}): Promise<() => void> {
     const jobs = [...(taken.ahead?.jobs ?? []), ...taken.undecided]
-    if (jobs.length === 0) return () => {}
+    const sent = once(settleLast)
     try {
-      const batch = await this.#commit(jobs, taken)
+      if (jobs.length === 0) return () => {}
+      const batch = await this.#commit(jobs, taken, sent)
       return () => {
         batch.settle()
         failpoint('answered')
@@ -164,6 +169,7 @@ export class Lane<State, Command, F extends Fact> {
       this.#session = undefined
       return this.#recover(jobs, error)
     } finally {
+      sent()
       this.#writing = false
       this.#guessing = false
     }
@@ -198,7 +204,8 @@ export class Lane<State, Command, F extends Fact> {
 
   async #commit(
     jobs: Job<Command>[],
-    { ahead, undecided }: { ahead: Batch<State, Command, F> | undefined; undecided: Job<Command>[] },
+    { ahead, undecided }: Taken<State, Command, F>,
+    sent: () => void,
   ): Promise<Batch<State, Command, F>> {
     const { store } = this.#source
     const { waitMs } = this.#patience
@@ -213,6 +220,7 @@ export class Lane<State, Command, F extends Fact> {
       session<{ now: number }>`select (extract(epoch from clock_timestamp()) * 1000)::float8 as now`,
     ])
     const guessed = ahead && undecided.length === 0 && this.#guesses ? this.#writeGuess(session, ahead) : undefined
+    if (!guessed) sent()
     const [, known, loaded, [clock]] = await looked
     failpoint('rows-locked')
     this.#clock = { database: clock?.now ?? Date.now(), here: performance.now() }
@@ -239,7 +247,12 @@ export class Lane<State, Command, F extends Fact> {
     }
     failpoint('states-written')
     for (const { job } of batch.done) job.commitSent = true
-    await this.#appendAndCommit(session, batch.events, guessed?.written)
+    const committed = this.#appendAndCommit(session, batch.events, guessed?.written)
+    if (guessed) {
+      sent()
+      this.#lookAhead(batch.states)
+    }
+    await committed
     failpoint('committed')
     if (batch.events.length > 0) this.#options.appended()
     this.#options.committed?.(this.#source.name, batch.done.length)
@@ -268,7 +281,6 @@ export class Lane<State, Command, F extends Fact> {
     written.catch((error) => {
       guess.error = error
     })
-    this.#lookAhead(batch.states)
     this.#guessing = true
     return guess
   }
@@ -443,6 +455,15 @@ const sessionOf = (holder: Holder | undefined) =>
   holder
     ? `the Postgres session with pid ${holder.pid}, in a transaction for ${Math.round(holder.seconds)} s`
     : 'another session'
+
+function once(work: () => void): () => void {
+  let done = false
+  return () => {
+    if (done) return
+    done = true
+    work()
+  }
+}
 
 const sqlState = (error: unknown) => (error as { code?: string }).code
 /** Somebody else was first with the same entity, version or key: looking again tells what is so now. */
