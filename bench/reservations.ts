@@ -1,7 +1,7 @@
 /**
  * Orders through inventory with everything on (ledger, events, idempotency keys, crossings), for one hot SKU and over 5,000 SKUs, against what
  * one would write instead: a `select … for update` transaction an order, and a single-statement CTE an order. The rivals keep a counter and
- * nothing else.
+ * a row an order.
  */
 import { type Database, openDatabase } from '../src/engine/database.ts'
 import { inventoryDecider } from '../src/services/inventory/decider.ts'
@@ -89,6 +89,7 @@ const rate = async (width: number, total: number, call: () => Promise<unknown>) 
 async function openRivals(url: string, skus: string[]) {
   const db = openDatabase(url, { name: 'lockstep bench', max: CONNECTIONS })
   await db`create table rival (sku text primary key, on_hand bigint not null check (on_hand >= 0)) with (fillfactor = 50)`
+  await db`create table rival_orders (id bigint generated always as identity primary key, sku text not null, quantity int not null)`
   await db`insert into rival select unnest(${skus}::text[]), ${STOCK}`
   return db
 }
@@ -98,13 +99,14 @@ async function forUpdate(db: Database, sku: string) {
     const [row] = await tx<{ on_hand: number }>`select on_hand from rival where sku = ${sku} for update`
     if ((row?.on_hand ?? 0) < 1) throw new Error('sold out')
     await tx`update rival set on_hand = on_hand - 1 where sku = ${sku}`
+    await tx`insert into rival_orders (sku, quantity) values (${sku}, 1)`
   })
 }
 
 async function cte(db: Database, sku: string) {
   await db`
     with taken as (update rival set on_hand = on_hand - 1 where sku = ${sku} and on_hand >= 1 returning on_hand)
-    select * from taken`
+    insert into rival_orders (sku, quantity) select ${sku}, 1 from taken returning id`
 }
 
 await bench(import.meta, 'reservations', reservations)
