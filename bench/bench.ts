@@ -1,13 +1,14 @@
 /** What every measurement shares: a Postgres of its own with fsync and synchronous commit on, a stopwatch, and one line (or `--json`) of result. */
+import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setFlagsFromString } from 'node:v8'
 import { pino } from 'pino'
 import { openEmbeddedPostgres } from '../src/app/postgres.ts'
 import { Engine, type EngineOptions } from '../src/engine/engine.ts'
 
-setFlagsFromString('--heap-growing-percent=150') // as app/cli.ts does
+/** The memory that `npm start` runs in. */
+export const MEMORY = ['--max-semi-space-size=32', '--heap-growing-percent=100'] as const
 
 /** What a measurement found. */
 export interface Finding {
@@ -25,6 +26,11 @@ export async function bench(
   measure: (server: Server) => Promise<Finding>,
 ): Promise<void> {
   if (!meta.main) return
+  if (!process.execArgv.includes(MEMORY[0])) {
+    process.exitCode =
+      spawnSync(process.execPath, [...MEMORY, ...process.argv.slice(1)], { stdio: 'inherit' }).status ?? 1
+    return
+  }
   const directory = await mkdtemp(join(tmpdir(), 'lockstep-bench-'))
   const postgres = await openEmbeddedPostgres({ directory: join(directory, 'postgres') })
   try {

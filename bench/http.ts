@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { bench, type Finding, quantile, type Server, seconds } from './bench.ts'
+import { bench, type Finding, MEMORY, quantile, type Server, seconds } from './bench.ts'
 import { openShop, productOf, settled } from './shop.ts'
 
 const CONNECTIONS = 64
@@ -32,7 +32,7 @@ export async function http({ url }: Server): Promise<Finding> {
     PORT: '4870',
     NO_COLOR: '1',
   }
-  const server = spawn(process.execPath, [cli, 'serve'], { env, stdio: ['ignore', 'ignore', 'pipe'] })
+  const server = spawn(process.execPath, [...MEMORY, cli, 'serve'], { env, stdio: ['ignore', 'ignore', 'pipe'] })
   try {
     const port = await new Promise<number>((resolve, reject) => {
       let said = ''
