@@ -23,7 +23,7 @@ export async function reservations({ url, engine: open }: Server): Promise<Findi
     decider: inventoryDecider({ low: 3, out: 0, reorderThreshold: 10, targetLevel: 50 }),
     store: inventoryStore,
   })
-  const skus = Array.from({ length: SKUS }, (_, n) => `SKU-${n}`)
+  const skus = Array.from({ length: SKUS }, (_, n) => `ITEM-${n}`)
   await Promise.all(
     skus.map((sku) =>
       inventory.execute({
@@ -50,7 +50,7 @@ export async function reservations({ url, engine: open }: Server): Promise<Findi
 
   const figures: Record<string, number> = {}
   for (const [name, sku] of [
-    ['hot', () => 'SKU-0'],
+    ['hot', () => 'ITEM-0'],
     ['spread', () => skus[Math.floor(Math.random() * SKUS)] as string],
   ] as const) {
     await rate(IN_FLIGHT, 10_000, () => order(sku()))
@@ -88,6 +88,7 @@ const rate = async (width: number, total: number, call: () => Promise<unknown>) 
 
 async function openRivals(url: string, skus: string[]) {
   const db = openDatabase(url, { name: 'lockstep bench', max: CONNECTIONS })
+  await db`drop table if exists rival, rival_orders`
   await db`create table rival (sku text primary key, on_hand bigint not null check (on_hand >= 0)) with (fillfactor = 50)`
   await db`create table rival_orders (id bigint generated always as identity primary key, sku text not null, quantity int not null)`
   await db`insert into rival select unnest(${skus}::text[]), ${STOCK}`
