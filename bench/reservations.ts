@@ -39,8 +39,9 @@ export async function reservations({ url, engine: open }: Server): Promise<Findi
     ),
   )
   let made = 0
+  const run = Date.now().toString(36)
   const order = (sku: string) => {
-    const orderId = `order-${++made}`
+    const orderId = `order-${run}-${++made}`
     return inventory.execute({ type: 'order', orderId, lines: [{ sku, quantity: 1 }] } as never, {
       key: orderId,
       actor: 'bench',
