@@ -103,3 +103,48 @@ test('commands for rows that a stranger holds do not hold up each other: each is
   await strangers.close()
   expect((await first.execute({ id: '1', text: 'b' })).versions).toEqual({ 'note/1': 2 })
 })
+
+test('two processes that write the same entities as fast as they can lose nothing, double nothing and give each version once', async () => {
+  await using stage = await start()
+  const { db, first, second } = stage
+  const commands = 3_000
+  const versions = new Map<string, number[]>()
+  const client = async (notes: typeof first, name: string, from: number) => {
+    for (let n = from; n < commands; n += 200) {
+      const { versions: made } = await notes.execute({ id: `${n % 4}`, text: `${name} ${n}` }, { key: `${name} ${n}` })
+      for (const [entity, version] of Object.entries(made))
+        versions.set(entity, [...(versions.get(entity) ?? []), version])
+    }
+  }
+  await Promise.all(
+    Array.from({ length: 200 }, (_, from) => [client(first, 'here', from), client(second, 'there', from)]).flat(),
+  )
+  const each = Array.from({ length: (2 * commands) / 4 }, (_, n) => n + 1)
+  for (const [entity, told] of versions) expect([entity, told.sort((a, b) => a - b)]).toEqual([entity, each])
+  const [row] = await db<{ events: number; latest: number }>`
+    select count(*)::int as events, (select count(*)::int from notes join lockstep.events e on e.entity = notes.id and e.version = notes.version
+                                     where notes.version = ${each.length} and e.data ->> 'text' = notes.text) as latest
+    from   lockstep.events`
+  expect(row).toEqual({ events: 2 * commands, latest: 4 })
+})
+
+test('what was decided ahead on an outdated state is decided again: nobody is refused for a version that another process has passed', async () => {
+  await using stage = await start()
+  const { first, second } = stage
+  // Always a batch under way, so that the first process decides the next one ahead, on the version of the note that it wrote itself.
+  let busy = true
+  const others = Array.from({ length: 100 }, async (_, n) => {
+    while (busy) await first.execute({ id: `other ${n}`, text: 'x' })
+  })
+  try {
+    await first.execute({ id: '1', text: 'mine' })
+    for (let version = 2; version < 80; version += 2) {
+      await second.execute({ id: '1', text: 'theirs' })
+      const mine = await first.execute({ id: '1', text: 'mine' }, { expect: { entity: 'note/1', version } })
+      expect(mine.versions).toEqual({ 'note/1': version + 1 })
+    }
+  } finally {
+    busy = false
+    await Promise.all(others)
+  }
+})
