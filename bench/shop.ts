@@ -60,10 +60,12 @@ export function productOf(n: number, amount = 1_000 + (n % 9_000)) {
   })
 }
 
+/** Until the consumers that this engine runs are past the log's end. */
 export const settled = async ({ engine }: Pick<Shop, 'engine'>) => {
+  const names = engine.runners.map((runner) => runner.consumer.name)
   for (;;) {
     const [row] = await engine.db<{ behind: number }>`
-      select (select position from lockstep.head) - min(position) as behind from lockstep.consumers`
+      select (select position from lockstep.head) - min(position) as behind from lockstep.consumers where name = any(${names}::text[])`
     if (row?.behind === 0) return
     await new Promise((resolve) => setTimeout(resolve, 3))
   }
