@@ -4,6 +4,7 @@ import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
+import { type StrategyName, strategies } from '../services/inventory/allocation.ts'
 
 const day = 86_400
 
@@ -109,6 +110,11 @@ const environment = z.object({
   INVENTORY_DEFAULT_WAREHOUSES: setting(list, 'main', 'warehouses a new product gets inventory items in (C)'),
   INVENTORY_DEFAULT_REORDER_THRESHOLD: setting(whole(0, 1e9), '10', 'reorder threshold of a new inventory item (C)'),
   INVENTORY_DEFAULT_TARGET_STOCK_LEVEL: setting(whole(0, 1e9), '50', 'target stock of a new inventory item (C)'),
+  INVENTORY_ALLOCATION: setting(
+    choice(...(Object.keys(strategies) as [StrategyName, ...StrategyName[]])),
+    'priority',
+    'which warehouses an order’s units are taken from',
+  ),
   RESERVATION_TTL_SECONDS: setting(whole(1, 30 * day), '900', 'life of a reservation that asks for none'),
 
   STOREFRONT_LOW_STOCK_THRESHOLD: setting(whole(0, 1e9), '10', 'quantity shown as low stock in the storefront (C)'),
@@ -211,6 +217,7 @@ function grouped(values: Values) {
       defaultWarehouses: values.INVENTORY_DEFAULT_WAREHOUSES,
       reorderThreshold: values.INVENTORY_DEFAULT_REORDER_THRESHOLD,
       targetLevel: values.INVENTORY_DEFAULT_TARGET_STOCK_LEVEL,
+      allocation: values.INVENTORY_ALLOCATION,
       reservationTtlSeconds: values.RESERVATION_TTL_SECONDS,
     },
     storefront: {

@@ -51,6 +51,11 @@ export const catalogue: Record<string, CatalogueEntry> = {
     'More than was ordered',
     'Return at most what the order still holds; `lines` says how much.',
   ),
+  'release-exceeds-reservation': entry(
+    409,
+    'More than is held',
+    'Release at most what the reservation holds; `lines` says how much.',
+  ),
   'inactive-warehouse': entry(409, 'The warehouse is not in use', 'Choose one that is; see /warehouses.'),
   'below-reserved': entry(
     409,

@@ -1,52 +1,59 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
-import { byPriority } from './allocation.ts'
+import { describe, expect, test } from 'vitest'
+import { type StrategyName, strategies } from './allocation.ts'
 
-test.each([
-  [
-    'all from the first that has it all',
-    [
-      ['a', 5, 0],
-      ['b', 5, 0],
-    ],
-    5,
-    [['a', 5]],
-  ],
-  [
-    'the rest from the next',
-    [
-      ['a', 2, 0],
-      ['b', 5, 0],
-    ],
-    5,
-    [
-      ['a', 2],
-      ['b', 3],
-    ],
-  ],
-  [
-    'nothing from a level whose units are reserved',
-    [
-      ['a', 5, 5],
-      ['b', 5, 0],
-    ],
-    2,
-    [['b', 2]],
-  ],
-  ['less than asked for when there is less', [['a', 1, 0]], 5, [['a', 1]]],
-] as const)('takes %s', (_, levels, quantity, expected) => {
-  const shelves = levels.map(([warehouseId, onHand, reserved]) => ({ warehouseId, onHand, reserved }))
-  expect(byPriority(shelves, quantity).map((one) => [one.warehouseId, one.quantity])).toEqual(expected)
+const shelf = (warehouseId: string, onHand: number, reserved = 0) => ({ warehouseId, onHand, reserved })
+const abc = [shelf('a', 2), shelf('b', 5), shelf('c', 9, 1)]
+
+test.each<[StrategyName, string, typeof abc, number, [string, number][]]>([
+  ['priority', 'all from the first that has it all', abc, 2, [['a', 2]]],
+  // biome-ignore format: a table
+  ['priority', 'the rest from the next', abc, 5, [['a', 2], ['b', 3]]],
+  ['priority', 'nothing from a level whose units are reserved', [shelf('a', 5, 5), shelf('b', 5)], 2, [['b', 2]]],
+  ['priority', 'less than asked for when there is less', [shelf('a', 1)], 5, [['a', 1]]],
+  ['most-stock', 'from the fullest, reserved units left out', abc, 5, [['c', 5]]],
+  // biome-ignore format: a table
+  ['most-stock', 'the rest from the next fullest', abc, 10, [['c', 8], ['b', 2]]],
+  ['most-stock', 'from the preferred of equals', [shelf('a', 5), shelf('b', 5)], 3, [['a', 3]]],
+  ['fewest-splits', 'all from the preferred that has it all', abc, 4, [['b', 4]]],
+  // biome-ignore format: a table
+  ['fewest-splits', 'the rest from the preferred that has the rest', abc, 10, [['c', 8], ['a', 2]]],
+  // biome-ignore format: a table
+  ['fewest-splits', 'less than asked for when there is less', abc, 99, [['c', 8], ['b', 5], ['a', 2]]],
+])('%s takes %s', (name, _, levels, quantity, expected) => {
+  expect(strategies[name](levels, quantity).map((one) => [one.warehouseId, one.quantity])).toEqual(expected)
 })
 
-test('takes exactly what is asked for, or all there is', () => {
-  const level = fc.nat(9).chain((onHand) => fc.record({ onHand: fc.constant(onHand), reserved: fc.nat(onHand) }))
+const level = fc.nat(9).chain((onHand) => fc.record({ onHand: fc.constant(onHand), reserved: fc.nat(onHand) }))
+const shelves = fc.array(level, { maxLength: 7 }).map((all) => all.map((one, n) => ({ warehouseId: `w${n}`, ...one })))
+const asked = fc.integer({ min: 1, max: 40 })
+const has = (one: { onHand: number; reserved: number }) => one.onHand - one.reserved
+
+describe.each(Object.entries(strategies))('%s', (_, take) => {
+  test('takes exactly what is asked for or all there is, from each warehouse once and never more than it has', () => {
+    fc.assert(
+      fc.property(shelves, asked, (levels, quantity) => {
+        const taken = take(levels, quantity)
+        const there = levels.reduce((sum, one) => sum + has(one), 0)
+        expect(taken.reduce((sum, one) => sum + one.quantity, 0)).toBe(Math.min(there, quantity))
+        expect(new Set(taken.map((one) => one.warehouseId)).size).toBe(taken.length)
+        for (const one of taken) {
+          expect(one.quantity).toBeGreaterThan(0)
+          const from = levels.find((found) => found.warehouseId === one.warehouseId)
+          expect(one.quantity).toBeLessThanOrEqual(from ? has(from) : 0)
+        }
+      }),
+    )
+  })
+})
+
+test('fewest-splits uses no more warehouses than any set of them that has enough', () => {
   fc.assert(
-    fc.property(fc.array(level), fc.integer({ min: 1, max: 30 }), (levels, quantity) => {
-      const shelves = levels.map((one, n) => ({ warehouseId: `w${n}`, ...one }))
-      const there = levels.reduce((sum, one) => sum + one.onHand - one.reserved, 0)
-      const taken = byPriority(shelves, quantity).reduce((sum, one) => sum + one.quantity, 0)
-      expect(taken).toBe(Math.min(there, quantity))
+    fc.property(shelves, asked, (levels, quantity) => {
+      const sets = Array.from({ length: 2 ** levels.length }, (_, bits) => levels.filter((_, n) => bits & (2 ** n)))
+      const enough = sets.filter((set) => set.reduce((sum, one) => sum + has(one), 0) >= quantity)
+      if (enough.length === 0) return
+      expect(strategies['fewest-splits'](levels, quantity)).toHaveLength(Math.min(...enough.map((set) => set.length)))
     }),
   )
 })

@@ -1,4 +1,4 @@
-/** Which warehouse an order's units are taken from. */
+/** Which warehouses an order's units are taken from: one function a strategy. */
 
 export interface Allocation {
   warehouseId: string
@@ -12,15 +12,15 @@ interface Shelf {
   reserved: number
 }
 
-/**
- * Empties warehouses in the order given, the preferred one first, skipping those with nothing to give. Answers less than `quantity`
- * in sum only if there is less.
- */
-export function byPriority(levels: readonly Shelf[], quantity: number): Allocation[] {
+/** Takes what is asked for, less only if there is less. Levels come in the order of preference, which settles every tie. */
+export type Strategy = (levels: readonly Shelf[], quantity: number) => Allocation[]
+
+/** Empties the preferred warehouse first, then the next. */
+function byPriority(levels: readonly Shelf[], quantity: number): Allocation[] {
   const taken: Allocation[] = []
   let left = quantity
   for (const level of levels) {
-    const some = Math.min(left, level.onHand - level.reserved)
+    const some = Math.min(left, there(level))
     if (some <= 0) continue
     taken.push({ warehouseId: level.warehouseId, quantity: some })
     left -= some
@@ -28,3 +28,36 @@ export function byPriority(levels: readonly Shelf[], quantity: number): Allocati
   }
   return taken
 }
+
+/** Evens warehouses out: from the one that has most. */
+const byMostStock: Strategy = (levels, quantity) => byPriority(fullestFirst(levels), quantity)
+
+/**
+ * As few parcels as can be. The fullest warehouses in turn are never more than any other choice; as soon as one has all that is left,
+ * the preferred of those that have it gives it.
+ */
+function byFewestSplits(levels: readonly Shelf[], quantity: number): Allocation[] {
+  const taken: Allocation[] = []
+  let left = quantity
+  const fullest = fullestFirst(levels)
+  for (const [n, level] of fullest.entries()) {
+    const rest = new Set(fullest.slice(n))
+    const enough = levels.find((one) => rest.has(one) && there(one) >= left)
+    if (enough) return [...taken, { warehouseId: enough.warehouseId, quantity: left }]
+    if (there(level) <= 0) break
+    taken.push({ warehouseId: level.warehouseId, quantity: there(level) })
+    left -= there(level)
+  }
+  return taken
+}
+
+const there = (level: Shelf) => level.onHand - level.reserved
+const fullestFirst = (levels: readonly Shelf[]) => levels.toSorted((a, b) => there(b) - there(a))
+
+export const strategies = {
+  priority: byPriority,
+  'most-stock': byMostStock,
+  'fewest-splits': byFewestSplits,
+} satisfies Record<string, Strategy>
+
+export type StrategyName = keyof typeof strategies

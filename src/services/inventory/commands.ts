@@ -27,7 +27,10 @@ export type Command =
   | { type: 'reserve'; reservationId: string; orderId?: string; lines: Line[]; ttlSeconds: number }
   /** Makes a reservation's units sold. */
   | { type: 'confirm'; reservationId: string }
-  | { type: 'release'; reservationId: string }
+  /** Gives back what is held, never more; without lines, all of it. */
+  | { type: 'release'; reservationId: string; lines?: Line[] }
+  /** Holds it until so many seconds from now at least. */
+  | { type: 'extend'; reservationId: string; ttlSeconds: number }
   /** Gives back what reservations past their time still hold; harmless for others. */
   | { type: 'expire'; reservationIds: string[] }
   /** Sets what is on hand in a warehouse; opens the level if the warehouse has none of this SKU. */
@@ -60,6 +63,7 @@ export function touches(command: Command): EntityId[] {
       return [reservationId(command.reservationId), ...command.lines.map((line) => stockId(line.sku))]
     case 'confirm':
     case 'release':
+    case 'extend':
       return [reservationId(command.reservationId)]
     case 'expire':
       return command.reservationIds.map(reservationId)

@@ -5,7 +5,7 @@ import type { Command } from './commands.ts'
 import { inventoryDecider } from './decider.ts'
 import { inventoryEvents } from './events.ts'
 import { type InventoryFact, isMovement, type Movement } from './facts.ts'
-import { itemId, orderIn, type States, type StockState, stockIn } from './state.ts'
+import { itemId, orderIn, reservationIn, type States, type StockState, stockIn } from './state.ts'
 
 const rules = { low: 3, out: 0, reorderThreshold: 10, targetLevel: 50 }
 const now = new Date('2026-01-01T00:00:00Z')
@@ -55,6 +55,15 @@ describe('an order', () => {
       ['far', -2, 18],
     ])
     expect(available(states)).toBe(18)
+  })
+
+  test.each([
+    ['most-stock', [['far', -5, 15]]],
+    ['fewest-splits', [['far', -5, 15]]],
+  ] as const)('takes by %s when that is set', (allocation, expected) => {
+    const by = specification(inventoryDecider({ ...rules, allocation }), now)
+    const { facts } = by.given(...stocked('A', ['near', 3], ['far', 20])).when(order(5))
+    expect(facts.filter(isMovement).map((fact) => [fact.warehouseId, fact.onHandDelta, fact.onHand])).toEqual(expected)
   })
 
   test('of too many is refused with what there is, states that it failed and takes nothing', () => {
@@ -165,6 +174,35 @@ describe('a reservation', () => {
     held.when({ type: 'confirm', reservationId: 'r1' }, later(60)).rejected('reservation-expired')
   })
 
+  test('is held for longer, never for shorter, and not once it is over', () => {
+    const held = given(...stocked('A', ['w', 5])).when(reserve(4))
+    const extend = (ttlSeconds: number): Command => ({ type: 'extend', reservationId: 'r1', ttlSeconds })
+    const longer = held.when(extend(90), later(30))
+    expect(reservationIn(longer.states, 'r1')?.expiresAt).toEqual(later(120))
+    longer.when(extend(90), later(30)).then()
+    longer.when(extend(10), later(30)).then()
+    expect(longer.when({ type: 'confirm', reservationId: 'r1' }, later(119)).facts).not.toEqual([])
+    held.when(extend(90), later(60)).rejected('reservation-expired')
+    longer.when({ type: 'release', reservationId: 'r1' }).when(extend(90)).rejected('reservation-released')
+    longer.when({ type: 'confirm', reservationId: 'r1' }).when(extend(90)).rejected('reservation-confirmed')
+  })
+
+  test('gives some of its units back and sells the rest', () => {
+    const some = (quantity: number): Command => ({
+      type: 'release',
+      reservationId: 'r1',
+      lines: [{ sku: 'A', quantity }],
+    })
+    const held = given(...stocked('A', ['near', 3], ['far', 5])).when(reserve(5))
+    const less = held.when(some(4))
+    expect(stockIn(less.states, 'A')?.stock).toMatchObject({ onHand: 8, reserved: 1 })
+    expect(reservationIn(less.states, 'r1')?.lines).toEqual([{ sku: 'A', warehouseId: 'far', quantity: 1 }])
+    less.when(some(2)).rejected('release-exceeds-reservation', { lines: [{ sku: 'A', requested: 2, held: 1 }] })
+    expect(reservationIn(less.when(some(1)).states, 'r1')?.status).toBe('released')
+    const sold = less.when({ type: 'confirm', reservationId: 'r1' })
+    expect(stockIn(sold.states, 'A')?.stock).toMatchObject({ onHand: 7, reserved: 0 })
+  })
+
   test('past its time serves the next order, without a crossing for the detour', () => {
     const held = given(...stocked('A', ['w', 4])).when(reserve(4))
     const decision = decider.decide(overdue(held.states), order(2), later(60))
@@ -209,6 +247,7 @@ const commands = fc.array(
     fc.record({ type: fc.constant('reserve' as const), reservationId: id, lines, ttlSeconds: fc.constant(60) }),
     fc.record({ type: fc.constant('confirm' as const), reservationId: id }),
     fc.record({ type: fc.constant('release' as const), reservationId: id }),
+    fc.record({ type: fc.constant('release' as const), reservationId: id, lines }),
   ),
   { maxLength: 40 },
 )

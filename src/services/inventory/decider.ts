@@ -2,13 +2,13 @@
 import type { Decider } from '../../engine/decider.ts'
 import { type Command, creates, type Thresholds, touches } from './commands.ts'
 import { adjust, deactivate, open, setInitial, setQuantity } from './counts.ts'
-import { Draft, type StockThresholds } from './draft.ts'
+import { Draft } from './draft.ts'
 import { evolve, type InventoryFact, tell } from './facts.ts'
-import { confirm, expire, release, reserve } from './holds.ts'
-import { giveBack, order } from './orders.ts'
+import { confirm, expire, extend, release, reserve } from './holds.ts'
+import { giveBack, order, type SellingRules } from './orders.ts'
 import type { State } from './state.ts'
 
-export interface InventoryRules extends StockThresholds, Required<Thresholds> {}
+export interface InventoryRules extends SellingRules, Required<Thresholds> {}
 
 export function inventoryDecider(rules: InventoryRules): Decider<State, Command, InventoryFact> {
   return {
@@ -30,6 +30,8 @@ export function inventoryDecider(rules: InventoryRules): Decider<State, Command,
           return confirm(draft, command, rules)
         case 'release':
           return release(draft, command, rules)
+        case 'extend':
+          return extend(draft, command, rules)
         case 'expire':
           return expire(draft, command, rules)
         case 'set-quantity':

@@ -25,6 +25,7 @@ export interface Movement extends Fact {
   reference: string | undefined
   /** The reservation whose line this movement opens or closes. */
   reservationId: string | undefined
+  /** Until when the reservation holds; on a release: it holds on to what else it has. */
   expiresAt: Date | undefined
   /** What becomes of the item itself: opened, given to another product, made active or inactive. */
   item: Item | undefined
@@ -57,6 +58,8 @@ export interface UpdateFailed extends Fact {
 export type Bookkeeping =
   | { type: 'reservation.held'; entity: string; reservation: ReservationState }
   | { type: 'reservation.closed'; entity: string; status: 'confirmed' | 'released' | 'expired' }
+  | { type: 'reservation.reduced'; entity: string; lines: Held[] }
+  | { type: 'reservation.extended'; entity: string; expiresAt: Date }
   | { type: 'order.placed' | 'order.returned'; entity: string; lines: Held[] }
 
 export type InventoryFact = Movement | Crossing | UpdateFailed | Bookkeeping
@@ -75,6 +78,10 @@ export function evolve(state: State | undefined, fact: InventoryFact): State | u
       return fact.reservation
     case 'reservation.closed':
       return { ...(state as ReservationState), status: fact.status }
+    case 'reservation.reduced':
+      return { ...(state as ReservationState), lines: without((state as ReservationState).lines, fact.lines) }
+    case 'reservation.extended':
+      return { ...(state as ReservationState), expiresAt: fact.expiresAt }
     case 'order.placed':
       return place(state as OrderState | undefined, fact.lines)
     case 'order.returned':
@@ -109,11 +116,18 @@ export function move(before: StockState | undefined, fact: Movement): StockState
     reorderThreshold: (item ?? (before as StockState)).reorderThreshold,
     targetLevel: (item ?? (before as StockState)).targetLevel,
     untouched: stillUntouched(before, fact, at < 0),
-    expired:
-      before && before.expired.length > 0 && fact.reservationId !== undefined
-        ? before.expired.filter((line) => line.reservationId !== fact.reservationId || line.warehouseId !== warehouseId)
-        : (before?.expired ?? []),
+    expired: stillExpired(before, fact),
   }
+}
+
+function stillExpired(before: StockState | undefined, fact: Movement): StockState['expired'] {
+  const expired = before?.expired ?? []
+  if (expired.length === 0 || fact.reservationId === undefined) return expired
+  return expired.flatMap((line) => {
+    if (line.reservationId !== fact.reservationId || line.warehouseId !== fact.warehouseId) return line
+    const quantity = fact.expiresAt === undefined ? 0 : line.quantity + fact.reservedDelta
+    return quantity > 0 ? { ...line, quantity } : []
+  })
 }
 
 const none: readonly string[] = []
@@ -125,6 +139,12 @@ function stillUntouched(before: StockState | undefined, fact: Movement, opened: 
 }
 
 const sameLevel = (a: Held, b: Held) => a.sku === b.sku && a.warehouseId === b.warehouseId
+
+const without = (lines: readonly Held[], given: readonly Held[]) =>
+  lines.flatMap((line) => {
+    const less = given.find((one) => sameLevel(one, line))?.quantity ?? 0
+    return line.quantity > less ? [{ ...line, quantity: line.quantity - less }] : []
+  })
 
 function place(order: OrderState | undefined, taken: Held[]): OrderState {
   const lines = (order?.lines ?? []).map((line) => {
@@ -146,12 +166,14 @@ function giveBack(order: OrderState, given: Held[]): OrderState {
 
 /** The event that tells a fact, by the contracts in events.ts; a product's stock shares the product's key. */
 export function tell(fact: InventoryFact, state: State | undefined): { key: string; data: Data } | undefined {
-  if ('reservation' in fact || fact.type === 'reservation.closed' || 'lines' in fact) return undefined
+  if (!fact.type.startsWith('stock.')) return undefined
   const { stock } = state as StockState
-  return { key: stock.productId, data: dataOf(fact, stock) }
+  return { key: stock.productId, data: dataOf(fact as Told, stock) }
 }
 
-function dataOf(fact: Movement | Crossing | UpdateFailed, stock: Stock): Data {
+type Told = Exclude<InventoryFact, Bookkeeping>
+
+function dataOf(fact: Told, stock: Stock): Data {
   switch (fact.type) {
     case 'stock.updated':
       return {

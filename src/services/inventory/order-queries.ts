@@ -66,6 +66,20 @@ function orderFrom(orderId: string, rows: OrderRow[]): OrderView {
   }
 }
 
+/** An order's parcels: what each warehouse sends. */
+export function shipmentsOf(lines: { sku: string; allocations: { warehouseId: string; quantity: number }[] }[]) {
+  const shipments = new Map<string, { warehouseId: string; lines: { sku: string; quantity: number }[] }>()
+  for (const { sku, allocations } of lines) {
+    for (const { warehouseId, quantity } of allocations) {
+      if (quantity === 0) continue
+      const shipment = shipments.get(warehouseId) ?? { warehouseId, lines: [] }
+      shipment.lines.push({ sku, quantity })
+      shipments.set(warehouseId, shipment)
+    }
+  }
+  return [...shipments.values()]
+}
+
 export interface OrderPlace {
   orderId: string
   /** As Postgres writes it, to the microsecond. */

@@ -6,7 +6,7 @@ import type { Executor } from '../../engine/executor.ts'
 import { type App, commandOptions, limitQuery, notFound, pageOf, pageSchema, placeIn } from '../../engine/http.ts'
 import { identifier, plainText, quantity } from '../../engine/text.ts'
 import type { Command } from './commands.ts'
-import { latestOrders, readOrders } from './order-queries.ts'
+import { latestOrders, type OrderView, readOrders, shipmentsOf } from './order-queries.ts'
 
 const tags = ['orders']
 const params = z.strictObject({ id: identifier })
@@ -21,6 +21,9 @@ export const allocatedLine = z.object({
   allocations: z.array(z.object({ warehouseId: z.string(), quantity: z.int() })),
 })
 
+const shipments = z.array(
+  z.object({ warehouseId: z.string(), lines: z.array(z.object({ sku: z.string(), quantity: z.int() })) }),
+)
 const status = z.enum(['confirmed', 'partly-returned', 'cancelled'])
 const input = z.strictObject({ orderId: identifier.optional(), customerId: identifier.optional(), lines })
 const placed = z.object({
@@ -28,6 +31,8 @@ const placed = z.object({
   status,
   customerId: z.string().optional(),
   lines: z.array(allocatedLine),
+  /** What each warehouse sends: more than one is a split shipment. */
+  shipments,
 })
 type Placed = z.infer<typeof placed>
 const givenBack = z.object({
@@ -43,6 +48,7 @@ const view = z.object({
   placedAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
   lines: z.array(allocatedLine.extend({ ordered: z.int(), returned: z.int() })),
+  shipments,
 })
 const reason = plainText(500).optional()
 const returnInput = z.strictObject({ returnId: identifier.optional(), lines: lines.optional(), reason })
@@ -61,9 +67,9 @@ export function orderRoutes(app: App, db: Database, execute: Executor<Command>['
       if (request.body.orderId !== undefined) options.key ??= `order:${orderId}`
       const fingerprint = `order ${JSON.stringify(request.body)}`
       const executed = await execute({ type: 'order', orderId, customerId, lines }, { ...options, fingerprint })
-      const order = executed.answer as Placed
+      const order = executed.answer as Omit<Placed, 'shipments'>
       reply.code(201).header('location', `/v1/orders/${encodeURIComponent(order.orderId)}`)
-      return order
+      return { ...order, shipments: shipmentsOf(order.lines) }
     },
   )
 
@@ -83,7 +89,8 @@ export function orderRoutes(app: App, db: Database, execute: Executor<Command>['
       const rows = await latestOrders(db, placeIn(cursor, place), limit + 1)
       const { items, next } = pageOf(rows, limit, (last) => last)
       const ids = items.map((item) => item.orderId)
-      return { items: await readOrders(db, ids), ...(next !== undefined && { next }) }
+      const orders = await readOrders(db, ids)
+      return { items: orders.map(withShipments), ...(next !== undefined && { next }) }
     },
   )
 
@@ -93,7 +100,7 @@ export function orderRoutes(app: App, db: Database, execute: Executor<Command>['
     async (request) => {
       const [found] = await readOrders(db, [request.params.id])
       if (!found) throw notFound('order', request.params.id)
-      return found
+      return withShipments(found)
     },
   )
 
@@ -137,6 +144,8 @@ export function orderRoutes(app: App, db: Database, execute: Executor<Command>['
     },
   )
 }
+
+const withShipments = (order: OrderView) => ({ ...order, shipments: shipmentsOf(order.lines) })
 
 const place = z.strictObject({
   orderId: z.string(),

@@ -1,12 +1,17 @@
 /** Orders, returns and cancellations. */
 import { type Decision, Rejected } from '../../engine/decider.ts'
-import { type Allocation, byPriority } from './allocation.ts'
+import { type Allocation, type StrategyName, strategies } from './allocation.ts'
 import type { Command, Line } from './commands.ts'
 import type { Draft, StockThresholds } from './draft.ts'
 import type { InventoryFact } from './facts.ts'
 import { orderId as entityOf, type Held, type OrderState, orderIn, type StockState, stockId } from './state.ts'
 
 type Of<Type extends Command['type']> = Extract<Command, { type: Type }>
+
+export interface SellingRules extends StockThresholds {
+  /** Which warehouses units are taken from (INVENTORY_ALLOCATION); `priority` when absent. */
+  allocation?: StrategyName
+}
 
 /** Each SKU once, its quantities summed, in order of first appearance. */
 export function summed(lines: Line[]): Line[] {
@@ -20,6 +25,7 @@ export function summed(lines: Line[]): Line[] {
 export function allocate(
   draft: Draft,
   lines: Line[],
+  { allocation = 'priority' }: SellingRules,
 ): { sku: string; quantity: number; allocations: Allocation[] }[] | undefined {
   const stocks = lines.map((line) => draft.stock(line.sku))
   refuseIf(stocks, lines, 'unknown-sku', (stock) => stock === undefined)
@@ -28,7 +34,7 @@ export function allocate(
   return lines.map(({ sku, quantity }, n) => ({
     sku,
     quantity,
-    allocations: byPriority((stocks[n] as StockState).stock.levels, quantity),
+    allocations: strategies[allocation]((stocks[n] as StockState).stock.levels, quantity),
   }))
 }
 
@@ -49,7 +55,7 @@ function refuseIf(
 }
 
 /** Takes all lines or none, once an id. Too little: refused with what there is, and each short SKU says so (document B, Flow 1, step 3b). */
-export function order(draft: Draft, command: Of<'order'>, thresholds: StockThresholds): Decision<InventoryFact> {
+export function order(draft: Draft, command: Of<'order'>, rules: SellingRules): Decision<InventoryFact> {
   const { orderId, customerId } = command
   if (orderIn(draft.states, orderId)) {
     throw new Rejected(
@@ -59,8 +65,8 @@ export function order(draft: Draft, command: Of<'order'>, thresholds: StockThres
     )
   }
   const lines = summed(command.lines)
-  const taken = allocate(draft, lines)
-  if (!taken) return insufficient(draft, lines, { orderId }, thresholds)
+  const taken = allocate(draft, lines, rules)
+  if (!taken) return insufficient(draft, lines, { orderId }, rules)
   const held: Held[] = []
   for (const { sku, allocations } of taken) {
     for (const { warehouseId, quantity } of allocations) {
@@ -74,7 +80,7 @@ export function order(draft: Draft, command: Of<'order'>, thresholds: StockThres
     }
   }
   draft.facts.push({ type: 'order.placed', entity: entityOf(orderId), lines: held })
-  return draft.done(thresholds, { orderId, status: 'confirmed', ...(customerId && { customerId }), lines: taken })
+  return draft.done(rules, { orderId, status: 'confirmed', ...(customerId && { customerId }), lines: taken })
 }
 
 /** Refuses for want of units. */
@@ -142,23 +148,30 @@ const remaining = (line: OrderState['lines'][number]): Held => ({
 
 /** The levels the returned units go back to. Throws when more is returned than the order still has. */
 function chosen(found: OrderState, orderId: string, lines: Line[]): Held[] {
-  const back: Held[] = []
-  const wrong = []
-  for (const { sku, quantity } of summed(lines)) {
-    let open = quantity
-    for (const line of found.lines) {
-      const some = line.sku === sku ? Math.min(open, left(line)) : 0
-      if (some <= 0) continue
-      back.push({ sku, warehouseId: line.warehouseId, quantity: some })
-      open -= some
-    }
-    if (open > 0) wrong.push({ sku, requested: quantity, returnable: quantity - open })
-  }
-  if (wrong.length === 0) return back
+  const { given, short } = takenFrom(found.lines.map(remaining), lines)
+  if (short.length === 0) return given
+  const wrong = short.map(({ sku, requested, left }) => ({ sku, requested, returnable: left }))
   const message = wrong
     .map((line) => `${line.sku}: ${line.requested} to return, ${line.returnable} left of it`)
     .join('; ')
   throw new Rejected('return-exceeds-order', { orderId, lines: wrong }, message)
+}
+
+/** What is asked for, taken from what is held in its order; `short` are the lines that hold less. */
+export function takenFrom(held: readonly Held[], lines: Line[]) {
+  const given: Held[] = []
+  const short: { sku: string; requested: number; left: number }[] = []
+  for (const { sku, quantity } of summed(lines)) {
+    let open = quantity
+    for (const line of held) {
+      const some = line.sku === sku ? Math.min(open, line.quantity) : 0
+      if (some <= 0) continue
+      given.push({ sku, warehouseId: line.warehouseId, quantity: some })
+      open -= some
+    }
+    if (open > 0) short.push({ sku, requested: quantity, left: quantity - open })
+  }
+  return { given, short }
 }
 
 /** Per SKU, with the warehouses it went to. */

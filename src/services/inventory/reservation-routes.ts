@@ -13,15 +13,13 @@ import type { InventorySettings } from './settings.ts'
 const tags = ['reservations']
 const params = z.strictObject({ id: identifier })
 const status = z.enum(['held', 'confirmed', 'released', 'expired'])
-const input = z.strictObject({
-  orderId: identifier.optional(),
-  lines,
-  ttlSeconds: z
-    .int('must be a whole number')
-    .min(1, 'must be at least 1')
-    .max(30 * 86_400, 'must be at most 2592000 (30 days)')
-    .optional(),
-})
+const ttlSeconds = z
+  .int('must be a whole number')
+  .min(1, 'must be at least 1')
+  .max(30 * 86_400, 'must be at most 2592000 (30 days)')
+const input = z.strictObject({ orderId: identifier.optional(), lines, ttlSeconds: ttlSeconds.optional() })
+const releaseInput = z.strictObject({ lines: lines.optional() }).nullish()
+const extendInput = z.strictObject({ ttlSeconds: ttlSeconds.optional() }).nullish()
 const answer = z.object({
   reservationId: z.string(),
   orderId: z.string().optional(),
@@ -89,13 +87,38 @@ export function reservationRoutes(
   )
 
   app.post(
-    '/reservations/:id/release',
+    '/reservations/:id/extend',
     {
-      schema: { summary: 'Give back what is held; again changes nothing', tags, params, response: { 200: answer } },
+      schema: {
+        summary: 'Hold it until so many seconds from now at least, while it is still held',
+        tags,
+        params,
+        body: extendInput,
+        response: { 200: answer },
+      },
       config,
     },
     async (request) => {
-      const command: Command = { type: 'release', reservationId: request.params.id }
+      const { ttlSeconds = settings.reservationTtlSeconds } = request.body ?? {}
+      const command: Command = { type: 'extend', reservationId: request.params.id, ttlSeconds }
+      return (await execute(command, commandOptions(request))).answer as Answer
+    },
+  )
+
+  app.post(
+    '/reservations/:id/release',
+    {
+      schema: {
+        summary: 'Give back some of what is held, or without lines all of it; without lines, again changes nothing',
+        tags,
+        params,
+        body: releaseInput,
+        response: { 200: answer },
+      },
+      config,
+    },
+    async (request) => {
+      const command: Command = { type: 'release', reservationId: request.params.id, lines: request.body?.lines }
       return (await execute(command, commandOptions(request))).answer as Answer
     },
   )

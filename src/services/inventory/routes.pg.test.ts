@@ -144,6 +144,15 @@ test('an order takes all lines or none, its repeated lines summed', async () => 
       { sku: many, quantity: 5, allocations: [{ warehouseId: 'main', quantity: 5 }] },
       { sku: one, quantity: 1, allocations: [{ warehouseId: 'main', quantity: 1 }] },
     ],
+    shipments: [
+      {
+        warehouseId: 'main',
+        lines: [
+          { sku: many, quantity: 5 },
+          { sku: one, quantity: 1 },
+        ],
+      },
+    ],
   })
   expect(await available(id)).toEqual([0, 0])
 })
@@ -278,6 +287,38 @@ test('a released reservation gives its units back, once', async () => {
   expect(await available(id)).toEqual([5])
   expect((await call('POST', `${path}/confirm`)).body.type).toBe('/problems/reservation-released')
   expect((await call('POST', '/reservations/none/confirm')).status).toBe(404)
+})
+
+test('a reservation gives some units back, is held for longer, and sells the rest', async () => {
+  const { id, skus } = await product(5, 5)
+  const [one, two] = skus as [string, string]
+  const lines = [
+    { sku: one, quantity: 3 },
+    { sku: two, quantity: 2 },
+  ]
+  const { body } = await call('POST', '/reservations', { lines, ttlSeconds: 60 })
+  const path = `/reservations/${body.reservationId}`
+  const less = await call('POST', `${path}/release`, { lines: [{ sku: one, quantity: 1 }, lines[1]] })
+  expect(less.body).toMatchObject({ status: 'held', lines: [{ sku: one, quantity: 2 }] })
+  expect(await available(id)).toEqual([3, 5])
+  expect((await call('GET', path)).body.lines).toEqual([{ sku: one, warehouseId: 'main', quantity: 2 }])
+  const beyond = await call('POST', `${path}/release`, { lines })
+  expect([beyond.status, beyond.body.type]).toEqual([409, '/problems/release-exceeds-reservation'])
+
+  const longer = await call('POST', `${path}/extend`, { ttlSeconds: 600 })
+  expect(Date.parse(longer.body.expiresAt) - Date.parse(body.expiresAt)).toBeGreaterThan(500_000)
+  expect((await call('POST', `${path}/extend`, { ttlSeconds: 60 })).body).toEqual(longer.body)
+  expect((await call('GET', path)).body.expiresAt).toBe(longer.body.expiresAt)
+  expect((await call('POST', `${path}/confirm`)).body.status).toBe('confirmed')
+  expect(await available(id)).toEqual([3, 5])
+})
+
+test('a reservation whose time is over can not be held for longer', async () => {
+  const { skus } = await product(5)
+  const { body } = await call('POST', '/reservations', { lines: [{ sku: skus[0], quantity: 5 }] })
+  await lapse(body.reservationId)
+  const refused = await call('POST', `/reservations/${body.reservationId}/extend`, { ttlSeconds: 60 })
+  expect(refused.body.type).toBe('/problems/reservation-expired')
 })
 
 /** As if its time had passed. */

@@ -13,6 +13,7 @@ export interface InventorySettings extends InventoryRules {
 export const inventoryDefaults: InventorySettings = {
   low: 3,
   out: 0,
+  allocation: 'priority',
   reorderThreshold: 10,
   targetLevel: 50,
   autoCreate: true,

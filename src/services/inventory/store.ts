@@ -182,9 +182,12 @@ function alike(a: Moved, b: Moved): boolean {
 async function saveReservations(tx: Sql, { facts }: Batch): Promise<void> {
   const held: ReservationState[] = []
   const closed: Extract<InventoryFact, { type: 'reservation.closed' }>[] = []
+  const extended = new Map<string, Date>()
   for (const { fact } of facts) {
     if (fact.type === 'reservation.held') held.push(fact.reservation)
     else if (fact.type === 'reservation.closed') closed.push(fact)
+    else if (fact.type === 'reservation.extended')
+      extended.set(fact.entity.slice('reservation/'.length), fact.expiresAt)
   }
   const work: Promise<unknown>[] = []
   if (held.length > 0) {
@@ -193,6 +196,14 @@ async function saveReservations(tx: Sql, { facts }: Batch): Promise<void> {
       select id, 'held', order_id, expires_at
         from unnest(${held.map((one) => one.reservationId)}::text[], ${held.map((one) => one.orderId)}::text[],
                     ${held.map((one) => one.expiresAt.toISOString())}::timestamptz[]) as v (id, order_id, expires_at)`)
+  }
+  if (extended.size > 0) {
+    work.push(tx`
+      update inventory.reservations r
+         set expires_at = v.expires_at
+        from unnest(${[...extended.keys()]}::text[], ${[...extended.values()].map((at) => at.toISOString())}::timestamptz[])
+             as v (id, expires_at)
+       where r.id = v.id`)
   }
   if (closed.length > 0) {
     work.push(tx`
@@ -205,11 +216,12 @@ async function saveReservations(tx: Sql, { facts }: Batch): Promise<void> {
   await Promise.all(work)
 }
 
-/** A line is made by the movement that reserves it, and closed by the one that sells or releases it. */
+/** A line is made by the movement that reserves it, reduced by releases of some of it, and closed by what sells or releases the rest. */
 async function saveLines(tx: Sql, movements: Moved[]): Promise<void> {
   const facts = movements.map((entry) => entry.fact).filter((fact) => fact.reservationId !== undefined)
   const made = facts.filter((fact) => fact.type === 'stock.reserved')
-  const closed = facts.filter((fact) => fact.type !== 'stock.reserved')
+  const reduced = facts.filter((fact) => fact.type === 'stock.released' && fact.expiresAt !== undefined)
+  const closed = facts.filter((fact) => fact.type !== 'stock.reserved' && fact.expiresAt === undefined)
   const work: Promise<unknown>[] = []
   if (made.length > 0) {
     work.push(tx`
@@ -218,6 +230,7 @@ async function saveLines(tx: Sql, movements: Moved[]): Promise<void> {
                            ${made.map((fact) => fact.warehouseId)}::text[],
                            ${numbers(made.map((fact) => fact.reservedDelta))}::bigint[])`)
   }
+  if (reduced.length > 0) work.push(reduceLines(tx, reduced))
   if (closed.length > 0) {
     work.push(tx`
       update inventory.reservation_lines l
@@ -227,4 +240,32 @@ async function saveLines(tx: Sql, movements: Moved[]): Promise<void> {
        where l.reservation_id = v.reservation_id and l.sku = v.sku and l.warehouse_id = v.warehouse_id`)
   }
   await Promise.all(work)
+}
+
+/** A line released whole goes: one closed while its reservation is held would say that it lapsed. */
+async function reduceLines(tx: Sql, facts: Movement[]): Promise<void> {
+  const given = Map.groupBy(facts, (fact) => `${fact.reservationId}\n${fact.itemId}`)
+  const lines = [...given.values()].map((all) => ({
+    ...(all[0] as Movement),
+    quantity: all.reduce((sum, fact) => sum - fact.reservedDelta, 0),
+  }))
+  const ids = lines.map((line) => line.reservationId)
+  const skus = lines.map((line) => skuOf(line.entity))
+  const warehouses = lines.map((line) => line.warehouseId)
+  const quantities = numbers(lines.map((line) => line.quantity))
+  await Promise.all([
+    tx`
+      delete from inventory.reservation_lines l
+       using unnest(${ids}::text[], ${skus}::text[], ${warehouses}::text[], ${quantities}::bigint[])
+             as v (reservation_id, sku, warehouse_id, quantity)
+       where l.reservation_id = v.reservation_id and l.sku = v.sku and l.warehouse_id = v.warehouse_id
+         and l.quantity = v.quantity`,
+    tx`
+      update inventory.reservation_lines l
+         set quantity = l.quantity - v.quantity
+        from unnest(${ids}::text[], ${skus}::text[], ${warehouses}::text[], ${quantities}::bigint[])
+             as v (reservation_id, sku, warehouse_id, quantity)
+       where l.reservation_id = v.reservation_id and l.sku = v.sku and l.warehouse_id = v.warehouse_id
+         and l.quantity > v.quantity`,
+  ])
 }
