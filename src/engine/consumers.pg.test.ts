@@ -3,10 +3,10 @@ import { createTestDatabase } from '../../test/database.ts'
 import { notesService } from '../../test/notes.ts'
 import { testEngine } from '../testing.ts'
 import { projection } from './consumer.ts'
-import { getConsumer, isServed, listConsumers, replay, setPaused } from './consumers.ts'
+import { forget, getConsumer, isServed, listConsumers, replay, setPaused } from './consumers.ts'
 import type { Engine } from './engine.ts'
 import { Membership } from './membership.ts'
-import { waitForSync } from './sync-status.ts'
+import { syncStatus, waitForSync } from './sync-status.ts'
 
 async function start(more: (engine: Engine) => Parameters<Engine['install']>[0] = () => []) {
   const { url } = await createTestDatabase()
@@ -58,6 +58,18 @@ test('a replay beyond the log and one of nobody are refused', async () => {
   await using _ = engine
   await expect(replay(db, 'copies', 1)).rejects.toMatchObject({ code: 'beyond-the-log' })
   await expect(replay(db, 'nobody', 0)).rejects.toMatchObject({ code: 'not-found' })
+})
+
+test('a consumer that nobody runs any more is waited for until it is forgotten; one that runs is not forgotten', async () => {
+  const { engine, notes, db } = await start()
+  await using _ = engine
+  await db`insert into lockstep.consumers (name, kind, patterns, position) values ('retired', 'projection', '{note.*}', 0)`
+  await notes.execute({ id: '1', text: 'a' })
+  await engine.settle()
+  expect((await syncStatus(db, '1')).overallStatus).toBe('processing')
+  await expect(forget(db, 'copies')).rejects.toMatchObject({ code: 'consumer-runs' })
+  await forget(db, 'retired')
+  expect((await syncStatus(db, '1')).overallStatus).toBe('completed')
 })
 
 test('a paused consumer does nothing until it is resumed; the others go on', async () => {

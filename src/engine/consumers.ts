@@ -88,3 +88,19 @@ export async function replay(db: Database, name: string, after: number, consumer
   })
   return getConsumer(db, name)
 }
+
+/**
+ * Forgets a consumer that no process runs any more, with its checkpoint and failures: else every sync status would wait for it for ever. One that
+ * is still in the code comes back at the next start, from its beginning.
+ */
+export async function forget(sql: Sql, name: string): Promise<void> {
+  const { owner } = await getConsumer(sql, name)
+  if (owner !== null) {
+    throw new Rejected(
+      'consumer-runs',
+      { name, owner },
+      `${name} is run by ${owner}; take it out of the code or pause it first`,
+    )
+  }
+  await sql`delete from lockstep.consumers where name = ${name}`
+}

@@ -37,6 +37,12 @@ export function consumersCommand(): Command {
       .action((name: string) => inSystem(change, (session) => setPause(session, name, paused, change.opts<Options>())))
     command.addCommand(examples(change, `lockstep consumers ${verb} search`))
   }
+  const away = named(
+    new Command('forget').description('one that no process runs any more, so that nobody waits for it'),
+  )
+    .option('--dry-run', 'only show what would change')
+    .action((name: string) => inSystem(away, (session) => forgetOne(session, name, away.opts<Options>())))
+  command.addCommand(examples(away, 'lockstep consumers forget price-list'))
   return examples(command, 'lockstep consumers ls', 'lockstep consumers pause search')
 }
 
@@ -75,6 +81,15 @@ async function showOne({ db, format }: Session, name: string): Promise<number> {
         : failures.map(({ id, key, error, state }) => `${state} ${id}  ${key}: ${error}`)),
     ].join('\n'),
   )
+  return exits.ok
+}
+
+async function forgetOne({ db }: Session, name: string, { dryRun }: Options): Promise<number> {
+  const { forget } = await import('../../engine/consumers.ts')
+  const { position } = await find(db, name)
+  if (!dryRun) await forget(db, name)
+  if (dryRun) say(`${paintAside.yellow('dry run:')} ${name} would be forgotten, at position ${grouped(position)}`)
+  else say(`${paintAside.green('✓')} ${name} is forgotten; it was at position ${grouped(position)}`)
   return exits.ok
 }
 

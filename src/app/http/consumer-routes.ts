@@ -1,6 +1,6 @@
 /** The consumers: how far each has come; pause, resume, replay; and, where that is harmless, faults on purpose. */
 import { z } from 'zod'
-import { getConsumer, listConsumers, replay, setPaused } from '../../engine/consumers.ts'
+import { forget, getConsumer, listConsumers, replay, setPaused } from '../../engine/consumers.ts'
 import type { Engine } from '../../engine/engine.ts'
 import { type App, notFound } from '../../engine/http.ts'
 import { plainText } from '../../engine/text.ts'
@@ -41,6 +41,14 @@ export function consumerRoutes(app: App, engine: Engine): void {
     '/consumers/:name',
     { schema: { params, response: { 200: state }, summary: 'One consumer', tags }, config: admin },
     (request) => getConsumer(db, request.params.name),
+  )
+  app.delete(
+    '/consumers/:name',
+    { schema: { params, summary: 'Forget one that no process runs any more', tags }, config: admin },
+    async (request, reply) => {
+      await forget(db, request.params.name)
+      return reply.code(204).send()
+    },
   )
   for (const [verb, paused] of [
     ['pause', true],
