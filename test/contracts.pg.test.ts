@@ -8,6 +8,9 @@ import { serviceNames, wire } from '../src/app/services.ts'
 import { read } from '../src/engine/log.ts'
 import { catalogEvents } from '../src/services/catalog/events.ts'
 import { normalProduct } from '../src/services/catalog/product.ts'
+import { customerEvents } from '../src/services/customers/events.ts'
+import { noPreferences } from '../src/services/customers/preferences.ts'
+import { newKey } from '../src/services/customers/seal.ts'
 import { inventoryEvents } from '../src/services/inventory/events.ts'
 import { testEngine } from '../src/testing.ts'
 import { createTestDatabase } from './database.ts'
@@ -22,8 +25,8 @@ test('every event that the services append is as its contract and the published 
   })
   await using _ = engine
   if (!services) throw new Error('no services')
-  const { catalog, inventory } = services
-  const shop = { catalog, inventory, db: engine.db }
+  const { catalog, inventory, customers } = services
+  const shop = { catalog, inventory, customers, db: engine.db }
 
   await seedDemo({ shop })
   const demo = new Demo({ shop, seed: 11 })
@@ -59,9 +62,16 @@ test('every event that the services append is as its contract and the published 
   await inventory.execute({ type: 'expire', reservationIds: ['r3'] })
   await inventory.execute({ type: 'cancel', orderId: 'o1', reason: 'changed my mind' })
   await catalog.execute({ type: 'delete', productId: 'vase' })
+  const person = { name: 'Ida', email: 'ida@example.com', phone: null, addresses: [] }
+  const asked = { marketing: { granted: true, source: 'web', textVersion: '1' } }
+  const preferences = { channels: { marketing: ['email'] }, locale: 'de', ui: { theme: 'dark' }, consents: asked }
+  await customers.execute({ type: 'create', customerId: 'ida', person, preferences: noPreferences, key: newKey() })
+  await customers.execute({ type: 'update', customerId: 'ida', fields: { phone: '+4640123456' } })
+  await customers.execute({ type: 'prefer', customerId: 'ida', preferences })
+  await customers.execute({ type: 'erase', customerId: 'ida' })
   await engine.settle()
 
-  const contracts: Record<string, z.ZodType> = { ...catalogEvents, ...inventoryEvents }
+  const contracts: Record<string, z.ZodType> = { ...catalogEvents, ...inventoryEvents, ...customerEvents }
   const { schemas } = asyncApi('0').components
   const published = Object.fromEntries(
     Object.entries(schemas).map(([name, schema]) => [name, z.fromJSONSchema(schema as never)]),

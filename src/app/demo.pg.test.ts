@@ -2,24 +2,24 @@ import { beforeAll, expect, test } from 'vitest'
 import { createTestDatabase } from '../../test/database.ts'
 import { catalogService } from '../services/catalog/service.ts'
 import { collectionsService } from '../services/collections/service.ts'
+import { customersService } from '../services/customers/service.ts'
 import { inventoryService } from '../services/inventory/service.ts'
 import { type TestEngine, testEngine } from '../testing.ts'
-import { Demo, isDemo, seedDemo } from './demo.ts'
+import { Demo, type DemoOptions, isDemo, seedDemo } from './demo.ts'
 import { demoProducts } from './demo-shop.ts'
-import type { Shop } from './import/shop.ts'
 
 let engine: TestEngine
-let shop: Shop & { db: TestEngine['db'] }
+let shop: DemoOptions['shop']
 
 beforeAll(async () => {
   const { url } = await createTestDatabase()
   const made = await testEngine(
     url,
-    (to) => [catalogService(to), inventoryService(to), collectionsService(to)] as const,
+    (to) => [catalogService(to), inventoryService(to), customersService(to), collectionsService(to)] as const,
   )
   engine = made.engine
-  const [catalog, inventory] = made.services
-  shop = { catalog, inventory, db: engine.db }
+  const [catalog, inventory, customers] = made.services
+  shop = { catalog, inventory, customers, db: engine.db }
   return () => engine[Symbol.asyncDispose]()
 })
 
@@ -33,8 +33,9 @@ test('an empty shop is filled within a second and a half, and only once', async 
     select (select count(*)::int from catalog.products) as products,
            (select count(distinct category)::int from catalog.products) as categories,
            (select count(*)::int from inventory.warehouses) as warehouses,
-           (select count(*)::int from collections.collections) as collections`
-  expect(counts).toEqual({ products: 60, categories: 6, warehouses: 3, collections: 6 })
+           (select count(*)::int from collections.collections) as collections,
+           (select count(*)::int from customers.customers) as customers`
+  expect(counts).toEqual({ products: 60, categories: 6, warehouses: 3, collections: 6, customers: 20 })
 })
 
 test('ids and SKUs of the demo are each one of a kind, and the same at every call', () => {

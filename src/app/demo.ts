@@ -6,12 +6,14 @@ import { Rejected } from '../engine/decider.ts'
 import { OutcomeUnknown, Unavailable } from '../engine/unavailable.ts'
 import type { Product } from '../services/catalog/events.ts'
 import { createCollection } from '../services/collections/collections.ts'
-import { demoCollections, demoProducts, demoWarehouses, randomFrom } from './demo-shop.ts'
+import { newKey } from '../services/customers/seal.ts'
+import type { CustomersService } from '../services/customers/service.ts'
+import { demoCollections, demoCustomers, demoProducts, demoWarehouses, randomFrom } from './demo-shop.ts'
 import type { Shop } from './import/shop.ts'
 import { Turn } from './turn.ts'
 
 export interface DemoOptions {
-  shop: Shop & { db: Database }
+  shop: Shop & { db: Database; customers: Pick<CustomersService, 'execute'> }
   /** Milliseconds between two happenings, on average. */
   everyMs?: number
   seed?: number
@@ -19,9 +21,9 @@ export interface DemoOptions {
 
 const actor = 'demo'
 
-/** Puts the demo's products, stock and collections into an empty catalog, all at once. Answers false, and does nothing, if it has products. */
+/** Puts the demo's products, stock, collections and customers into an empty catalog, all at once. Answers false, and does nothing, if it has products. */
 export async function seedDemo({ shop }: Pick<DemoOptions, 'shop'>): Promise<boolean> {
-  const { catalog, inventory, db } = shop
+  const { catalog, inventory, customers, db } = shop
   const [found] = await db<{ any: boolean }>`select exists (select from catalog.products) as any`
   if (found?.any) return false
   await Promise.all(
@@ -40,6 +42,9 @@ export async function seedDemo({ shop }: Pick<DemoOptions, 'shop'>): Promise<boo
   )
   await Promise.all(counts.map((count) => inventory.execute(count, { actor })))
   for (const { id, ...fields } of demoCollections) await createCollection(db, id, fields)
+  await Promise.all(
+    demoCustomers().map((each) => customers.execute({ type: 'create', ...each, key: newKey() }, { actor })),
+  )
   return true
 }
 

@@ -3,6 +3,7 @@ import type { App } from '../engine/http.ts'
 import type { Engine, Service } from '../engine/service.ts'
 import { catalogService } from '../services/catalog/service.ts'
 import { collectionsService } from '../services/collections/service.ts'
+import { customersService } from '../services/customers/service.ts'
 import { inventoryService } from '../services/inventory/service.ts'
 import { notificationsService } from '../services/notifications/service.ts'
 import { searchService } from '../services/search/service.ts'
@@ -17,6 +18,7 @@ export function wire(engine: Engine, config: Pick<Config, 'stock' | 'storefront'
     // sources
     catalog,
     inventory,
+    customers: customersService(engine),
     // consumers
     search: searchService(engine),
     collections: collectionsService(engine),
@@ -30,6 +32,7 @@ export function wire(engine: Engine, config: Pick<Config, 'stock' | 'storefront'
 export const serviceNames = [
   'catalog',
   'inventory',
+  'customers',
   'search',
   'collections',
   'seo',

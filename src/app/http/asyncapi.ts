@@ -1,10 +1,15 @@
 /** The AsyncAPI 3.0 document: every event the sources tell, made from their contracts. docs/asyncapi.json is a copy that a test keeps. */
 import { z } from 'zod'
 import { catalogEvents } from '../../services/catalog/events.ts'
+import { customerEvents } from '../../services/customers/events.ts'
 import { inventoryEvents } from '../../services/inventory/events.ts'
 
 /** The sources' contracts. A source's events.ts has its line here. */
-const contracts: Record<string, Record<string, z.ZodType>> = { catalog: catalogEvents, inventory: inventoryEvents }
+const contracts: Record<string, Record<string, z.ZodType>> = {
+  catalog: catalogEvents,
+  inventory: inventoryEvents,
+  customers: customerEvents,
+}
 
 export interface AsyncApi {
   asyncapi: '3.0.0'

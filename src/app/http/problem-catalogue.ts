@@ -42,6 +42,12 @@ export const catalogue: Record<string, CatalogueEntry> = {
     'The SKU belongs to another product',
     'A SKU belongs to one product: choose another, or remove it there first.',
   ),
+  'email-taken': entry(
+    409,
+    'The e-mail address belongs to another customer',
+    'An address belongs to one customer: choose another, or change it there first.',
+  ),
+  'customer-erased': entry(410, 'The customer was erased', 'Nothing brings it back. Create another, with another id.'),
   'insufficient-stock': entry(409, 'Not enough in stock', 'Nothing was taken. `lines` says what is available.'),
   'reservation-expired': entry(409, 'The reservation has expired', 'Its stock was released. Reserve again.'),
   'reservation-released': entry(409, 'The reservation was released', 'Its stock went back. Reserve again.'),
@@ -56,6 +62,14 @@ export const catalogue: Record<string, CatalogueEntry> = {
     'More than is held',
     'Release at most what the reservation holds; `lines` says how much.',
   ),
+  'transfer-to-itself': entry(422, 'The goods are there already', 'Name two warehouses.'),
+  'receipt-exceeds-delivery': entry(
+    409,
+    'More than is under way',
+    'Receive at most what the delivery still brings; `lines` says how much. Count what came besides.',
+  ),
+  'delivery-received': entry(409, 'All of it has arrived', 'Nothing is left to cancel.'),
+  'delivery-cancelled': entry(409, 'The delivery was cancelled', 'Announce it again.'),
   'inactive-warehouse': entry(409, 'The warehouse is not in use', 'Choose one that is; see /warehouses.'),
   'below-reserved': entry(
     409,

@@ -1,4 +1,4 @@
-/** Who has a product's change and who has not (A, §12), and trying again by hand. */
+/** Who has a product's or a customer's change and who has not (A, §12), and trying again by hand. */
 import { z } from 'zod'
 import type { Engine } from '../../engine/engine.ts'
 import { retryKey } from '../../engine/failures.ts'
@@ -35,23 +35,45 @@ const answer = z.object({
   overallStatus: z.enum(['partial-failure', 'completed', 'processing']),
   services: z.record(z.string(), status),
   productId: z.string().optional(),
+  customerId: z.string().optional(),
   version: z.number().optional(),
   detail: z.record(z.string(), z.unknown()).optional(),
 })
 
+/** Of what one can ask who has its change. */
+interface Subject {
+  /** `product`: a product's path is /products/…, its entity product/…. */
+  what: 'product' | 'customer'
+  /** The key under which its events stand. */
+  keyOf(id: string): string
+  /** Who may ask; anybody when absent. */
+  roles?: string[]
+}
+
+const subjects: Subject[] = [
+  { what: 'product', keyOf: (id) => id },
+  { what: 'customer', keyOf: (id) => `customer/${id}`, roles: ['ADMIN'] },
+]
+
 export function syncRoutes(app: App, engine: Pick<Engine, 'db' | 'refresh'>, auth: Auth): void {
+  for (const subject of subjects) routesOf(subject, app, engine, auth)
+}
+
+function routesOf(subject: Subject, app: App, engine: Pick<Engine, 'db' | 'refresh'>, auth: Auth): void {
+  const { what, keyOf, roles } = subject
   const { db } = engine
   app.get(
-    '/products/:id/sync-status',
+    `/${what}s/:id/sync-status`,
     {
       schema: {
         params,
         querystring: query,
         response: { 200: answer },
-        summary: 'Which services have the product’s change, and which have not; `detail=true` (ADMIN) says why',
+        summary: `Which services have the ${what}’s change, and which have not; \`detail=true\` (ADMIN) says why`,
         tags: ['sync'],
       },
       handlerTimeout: MAX_WAIT_MS + 7_000,
+      config: { roles },
     },
     async (request) => {
       const { id } = request.params
@@ -60,44 +82,44 @@ export function syncRoutes(app: App, engine: Pick<Engine, 'db' | 'refresh'>, aut
       if (entity !== undefined && version === undefined) {
         throw invalidRequest({ in: 'query', field: 'version', message: 'is needed with entity' })
       }
-      const latest = await latestVersion(db, id, entity ?? `product/${id}`)
-      if (version !== undefined && version > latest)
-        throw notFound('version', `${entity ?? `product/${id}`}@${version}`)
-      const at: AtVersion | undefined =
-        version === undefined ? undefined : { entity: entity ?? `product/${id}`, version }
-      const found = await waitForSync(db, id, { at, consumers, waitMs, signal: request.signal })
+      const own = entity ?? `${what}/${id}`
+      const latest = await latestVersion(db, subject, id, own)
+      if (version !== undefined && version > latest) throw notFound('version', `${own}@${version}`)
+      const at: AtVersion | undefined = version === undefined ? undefined : { entity: own, version }
+      const found = await waitForSync(db, keyOf(id), { at, consumers, waitMs, signal: request.signal })
       const short = { overallStatus: found.overallStatus, services: byName(found, (consumer) => consumer.status) }
-      return detail ? { ...short, productId: id, version: version ?? latest, detail: details(found) } : short
+      return detail ? { ...short, [`${what}Id`]: id, version: version ?? latest, detail: details(found) } : short
     },
   )
   app.post(
-    '/products/:id/sync-retry',
+    `/${what}s/:id/sync-retry`,
     {
       schema: {
         params,
         body: z.strictObject({ consumer: plainText(100).optional() }).nullish(),
         response: { 202: z.object({ retried: z.int() }) },
-        summary: 'Try again now what failed for a product, at one consumer or at all',
+        summary: `Try again now what failed for a ${what}, at one consumer or at all`,
         tags: ['sync'],
       },
       config: { roles: ['ADMIN'] },
     },
     async (request, reply) => {
       const { id } = request.params
-      await latestVersion(db, id, `product/${id}`)
-      const retried = await retryKey(db, id, request.body?.consumer)
+      await latestVersion(db, subject, id, `${what}/${id}`)
+      const retried = await retryKey(db, keyOf(id), request.body?.consumer)
       engine.refresh()
       return reply.code(202).send({ retried })
     },
   )
 }
 
-/** Throws `not-found` for a product that never had an event; 0 for an entity of its that has none. */
-async function latestVersion(db: Engine['db'], id: string, entity: string): Promise<number> {
+/** Throws `not-found` for a subject that never had an event; 0 for an entity of its that has none. */
+async function latestVersion(db: Engine['db'], { what, keyOf }: Subject, id: string, entity: string): Promise<number> {
+  const key = keyOf(id)
   const [row] = await db<{ version: number; known: boolean }>`
-    select coalesce((select e.version from lockstep.events e where e.entity = ${entity} and e.key = ${id} order by e.version desc limit 1), 0) as version,
-           exists (select from lockstep.events e where e.key = ${id}) as known`
-  if (!row?.known) throw notFound('product', id)
+    select coalesce((select e.version from lockstep.events e where e.entity = ${entity} and e.key = ${key} order by e.version desc limit 1), 0) as version,
+           exists (select from lockstep.events e where e.key = ${key}) as known`
+  if (!row?.known) throw notFound(what, id)
   return row.version
 }
 
