@@ -43,6 +43,7 @@ test('nothing set gives the embedded mode with the values of the documents', () 
       defaultWarehouses: ['main'],
       reorderThreshold: 10,
       targetLevel: 50,
+      allocation: 'priority',
       reservationTtlSeconds: 900,
     },
     storefront: { lowStockThreshold: 10, cacheLowSeconds: 60, cacheSeconds: 300 },

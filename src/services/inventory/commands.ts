@@ -1,7 +1,7 @@
 /** What inventory can be asked to do. Quantities are whole units; ids were checked at the edge. */
 import type { EntityId } from '../../engine/decider.ts'
 import type { Trigger } from './events.ts'
-import { orderId, reservationId, stockId, warehouseId } from './state.ts'
+import { deliveryId, orderId, reservationId, stockId, warehouseId } from './state.ts'
 
 export interface Line {
   sku: string
@@ -33,6 +33,12 @@ export type Command =
   | { type: 'extend'; reservationId: string; ttlSeconds: number }
   /** Gives back what reservations past their time still hold; harmless for others. */
   | { type: 'expire'; reservationIds: string[] }
+  /** Goods on their way to a warehouse; with `from` a transfer, which leaves that warehouse now. `expectedAt` is ISO 8601 in UTC. */
+  | ({ type: 'announce'; to: string; from?: string; lines: Line[]; reference?: string; expectedAt?: string } & Delivery)
+  /** Brings goods in, never more than are under way; without lines, the rest. */
+  | ({ type: 'receive'; kind: DeliveryKind; lines?: Line[] } & Delivery)
+  /** No more will come: what a transfer has under way goes back. */
+  | ({ type: 'call-off'; kind: DeliveryKind } & Delivery)
   /** Sets what is on hand in a warehouse; opens the level if the warehouse has none of this SKU. */
   | ({ type: 'set-quantity'; sku: string; warehouseId: string; quantity: number } & Cause)
   /** Adds to, or with a negative delta takes from, what is on hand; without a warehouse, in the preferred one. */
@@ -45,13 +51,18 @@ export type Command =
   /** No more orders for these SKUs of the product; their history stays (document C, ProductDeletedEvent). */
   | ({ type: 'deactivate'; productId: string; skus: string[] } & Cause)
 
+interface Delivery {
+  deliveryId: string
+}
+export type DeliveryKind = 'receipt' | 'transfer'
+
 /** For new items; the settings' values when absent. */
 export interface Thresholds {
   reorderThreshold?: number
   targetLevel?: number
 }
 
-/** The entities to lock for a command; the store adds the SKUs of orders and reservations. */
+/** The entities to lock for a command; the store adds the SKUs of orders, reservations and deliveries. */
 export function touches(command: Command): EntityId[] {
   switch (command.type) {
     case 'order':
@@ -67,6 +78,16 @@ export function touches(command: Command): EntityId[] {
       return [reservationId(command.reservationId)]
     case 'expire':
       return command.reservationIds.map(reservationId)
+    case 'announce':
+      return [
+        deliveryId(command.deliveryId),
+        ...command.lines.map((line) => stockId(line.sku)),
+        ...(command.from === undefined ? [] : [warehouseId(command.from)]),
+        warehouseId(command.to),
+      ]
+    case 'receive':
+    case 'call-off':
+      return [deliveryId(command.deliveryId)]
     case 'set-quantity':
     case 'set-initial':
       return [stockId(command.sku), warehouseId(command.warehouseId)]
@@ -81,8 +102,9 @@ export function touches(command: Command): EntityId[] {
   }
 }
 
-/** New orders and reservations have new ids. */
+/** New orders, reservations and deliveries have new ids. */
 export function creates(command: Command): EntityId[] {
   if (command.type === 'order') return [orderId(command.orderId)]
+  if (command.type === 'announce') return [deliveryId(command.deliveryId)]
   return command.type === 'reserve' ? [reservationId(command.reservationId)] : []
 }

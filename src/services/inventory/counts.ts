@@ -48,7 +48,7 @@ export function setInitial(
   const { sku, warehouseId, quantity } = command
   const stock = draft.stock(sku)
   const item = itemFor(sku, command, stock, usual)
-  const level = stock ? stockedIn(draft, stock, warehouseId) : mustExist(draft, warehouseId)
+  const level = stock ? stockedIn(draft, stock, warehouseId) : mustBeInUse(draft, warehouseId)
   const previous = level?.onHand ?? 0
   const open = level === undefined || stock?.untouched.includes(warehouseId)
   const delta = open ? quantity - previous : 0
@@ -142,10 +142,11 @@ function known(draft: Draft, sku: string): StockState {
 
 /** The level of a SKU in a warehouse, undefined when it has none there yet. Throws for a warehouse that isn't one, or no more. */
 function stockedIn(draft: Draft, stock: StockState, warehouseId: string): Level | undefined {
-  return stock.stock.levels.find((level) => level.warehouseId === warehouseId) ?? mustExist(draft, warehouseId)
+  return stock.stock.levels.find((level) => level.warehouseId === warehouseId) ?? mustBeInUse(draft, warehouseId)
 }
 
-function mustExist(draft: Draft, warehouseId: string): undefined {
+/** Throws for a warehouse that isn't one, or no more. */
+export function mustBeInUse(draft: Draft, warehouseId: string): undefined {
   const warehouse = warehouseIn(draft.states, warehouseId)
   const detail = { what: 'warehouse', id: warehouseId }
   if (!warehouse) throw new Rejected('not-found', detail, `there is no warehouse ${JSON.stringify(warehouseId)}`)

@@ -2,6 +2,7 @@
 import type { Decider } from '../../engine/decider.ts'
 import { type Command, creates, type Thresholds, touches } from './commands.ts'
 import { adjust, deactivate, open, setInitial, setQuantity } from './counts.ts'
+import { announce, callOff, receive } from './deliveries.ts'
 import { Draft } from './draft.ts'
 import { evolve, type InventoryFact, tell } from './facts.ts'
 import { confirm, expire, extend, release, reserve } from './holds.ts'
@@ -34,6 +35,12 @@ export function inventoryDecider(rules: InventoryRules): Decider<State, Command,
           return extend(draft, command, rules)
         case 'expire':
           return expire(draft, command, rules)
+        case 'announce':
+          return announce(draft, command, rules)
+        case 'receive':
+          return receive(draft, command, rules)
+        case 'call-off':
+          return callOff(draft, command, rules)
         case 'set-quantity':
           return setQuantity(draft, command, rules)
         case 'adjust':

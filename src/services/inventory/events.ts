@@ -76,6 +76,15 @@ export const inventoryEvents = {
   'stock.out': z.strictObject({ stock, threshold: z.int(), trigger }),
   /** Available rose above OUT_OF_STOCK_THRESHOLD again. */
   'stock.back': z.strictObject({ stock, threshold: z.int(), trigger }),
+  /** So many units are under way to a warehouse with a receipt or a transfer; 0: it brings no more of them. */
+  'stock.expected': z.strictObject({
+    stock,
+    warehouseId: z.string(),
+    quantity: z.int(),
+    expectedAt: z.string().optional(),
+    referenceType: z.string(),
+    reference: z.string(),
+  }),
   /** An order asked for more than there is; the stock is as it was (B, Flow 1 step 3b). */
   'stock.update.failed': z.strictObject({
     stock,

@@ -2,7 +2,7 @@
 import type { Fact } from '../../engine/decider.ts'
 import type { Data, FieldChange } from '../../engine/event.ts'
 import type { Stock, Trigger } from './events.ts'
-import type { Held, OrderState, ReservationState, State, StockState } from './state.ts'
+import type { DeliveryState, Held, OrderState, ReservationState, State, StockState } from './state.ts'
 
 /**
  * One movement of one level: one ledger row, one event, one version. All fields are always set, in one order: the hot path makes one
@@ -54,15 +54,26 @@ export interface UpdateFailed extends Fact {
   reference: string
 }
 
-/** Bookkeeping of reservations and orders: no event of its own, since each movement has one. */
+/** So many units of a SKU are under way with a delivery; none: it brings no more. */
+export interface Expected extends Fact {
+  type: 'stock.expected'
+  warehouseId: string
+  quantity: number
+  expectedAt: string | undefined
+  referenceType: string
+  reference: string
+}
+
+/** Bookkeeping of reservations, orders and deliveries: no event of its own, since each movement has one. */
 export type Bookkeeping =
   | { type: 'reservation.held'; entity: string; reservation: ReservationState }
   | { type: 'reservation.closed'; entity: string; status: 'confirmed' | 'released' | 'expired' }
   | { type: 'reservation.reduced'; entity: string; lines: Held[] }
   | { type: 'reservation.extended'; entity: string; expiresAt: Date }
+  | { type: 'delivery.announced' | 'delivery.changed'; entity: string; delivery: DeliveryState }
   | { type: 'order.placed' | 'order.returned'; entity: string; lines: Held[] }
 
-export type InventoryFact = Movement | Crossing | UpdateFailed | Bookkeeping
+export type InventoryFact = Movement | Crossing | UpdateFailed | Expected | Bookkeeping
 
 export const isMovement = (fact: InventoryFact): fact is Movement =>
   fact.type === 'stock.updated' || fact.type === 'stock.reserved' || fact.type === 'stock.released'
@@ -82,6 +93,9 @@ export function evolve(state: State | undefined, fact: InventoryFact): State | u
       return { ...(state as ReservationState), lines: without((state as ReservationState).lines, fact.lines) }
     case 'reservation.extended':
       return { ...(state as ReservationState), expiresAt: fact.expiresAt }
+    case 'delivery.announced':
+    case 'delivery.changed':
+      return fact.delivery
     case 'order.placed':
       return place(state as OrderState | undefined, fact.lines)
     case 'order.returned':
@@ -210,6 +224,15 @@ function dataOf(fact: Told, stock: Stock): Data {
         requested: fact.requested,
         available: fact.available,
         reason: 'insufficient-stock',
+        referenceType: fact.referenceType,
+        reference: fact.reference,
+      }
+    case 'stock.expected':
+      return {
+        stock,
+        warehouseId: fact.warehouseId,
+        quantity: fact.quantity,
+        expectedAt: fact.expectedAt,
         referenceType: fact.referenceType,
         reference: fact.reference,
       }

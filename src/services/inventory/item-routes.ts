@@ -17,6 +17,7 @@ import {
 } from '../../engine/http.ts'
 import { count, identifier, plainText } from '../../engine/text.ts'
 import type { Command } from './commands.ts'
+import { restockOf } from './delivery-queries.ts'
 import type { CatalogFollower } from './follow-catalog.ts'
 import { readMovements } from './order-queries.ts'
 import { type ItemView, itemOf, itemsOfProduct, leadTimeOf, productInventoryOf } from './queries.ts'
@@ -51,6 +52,9 @@ const item = z.object({
   available: z.int(),
   reorderThreshold: z.int(),
   targetLevel: z.int(),
+  /** Units on their way with receipts and transfers, and when the first of them are expected. */
+  incoming: z.int(),
+  restockExpected: z.string().nullable(),
   version: z.int(),
   syncToken: z.string(),
   levels: z.array(
@@ -140,7 +144,15 @@ export function itemRoutes(
     async (request) => {
       const productId = request.params.id
       const items = await itemsOf(productId)
-      return { productId, items: items.map((one) => ({ ...one, syncToken: syncToken(stockId(one.sku), one.version) })) }
+      return {
+        productId,
+        items: items.map((one) => ({
+          ...one,
+          incoming: one.incoming.reduce((sum, { quantity }) => sum + quantity, 0),
+          restockExpected: restockOf(one.incoming),
+          syncToken: syncToken(stockId(one.sku), one.version),
+        })),
+      }
     },
   )
 
@@ -214,9 +226,12 @@ export function itemRoutes(
       const availableQuantity = levels.reduce((sum, level) => sum + level.available, 0)
       const isAvailable = availableQuantity >= requestedQuantity
       const leadTimeEstimate = isAvailable ? leadTimeOf(levels) : null
+      const incoming = found.incoming.filter((one) => levels.some((level) => level.warehouseId === one.warehouseId))
+      const restockExpected =
+        isAvailable || !found.active ? null : restockOf(checkAllWarehouses ? found.incoming : incoming)
       return {
         success: true as const,
-        data: { isAvailable, availableQuantity, requestedQuantity, leadTimeEstimate, restockExpected: null },
+        data: { isAvailable, availableQuantity, requestedQuantity, leadTimeEstimate, restockExpected },
       }
     },
   )

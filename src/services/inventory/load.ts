@@ -2,7 +2,10 @@
 import { texts } from '../../engine/columns.ts'
 import type { Sql } from '../../engine/database.ts'
 import type { EntityId, Versioned } from '../../engine/decider.ts'
+import { readDeliveries } from './delivery-queries.ts'
 import {
+  type DeliveryState,
+  deliveryId,
   type ExpiredLine,
   type Held,
   type OrderState,
@@ -20,6 +23,7 @@ interface Asked {
   skus: string[]
   reservations: string[]
   orders: string[]
+  deliveries: string[]
   warehouses: string[]
 }
 
@@ -29,9 +33,9 @@ interface Loaded {
 }
 
 /**
- * Locks reservations, then SKUs, each in id order, and reads everything else only then: after the wait for a lock, a statement of its
+ * Locks reservations, then deliveries, warehouses and SKUs, each in id order, and reads everything else only then: after the wait for a lock, a statement of its
  * own sees what the holder before has committed, which a join in the locking statement would not (read committed). New orders for known
- * SKUs take one round trip; whoever asks for a reservation or an order that is there takes more, to learn its SKUs.
+ * SKUs take one round trip; whoever asks for a reservation, delivery or order that is there takes more, to learn its SKUs.
  */
 export async function load(tx: Sql, ids: EntityId[], { skipLocked }: { skipLocked: boolean }): Promise<Loaded> {
   const asked = sorted(ids)
@@ -39,11 +43,13 @@ export async function load(tx: Sql, ids: EntityId[], { skipLocked }: { skipLocke
   const blocked = new Set<EntityId>()
   const refers: Refers = new Map()
   if (asked.reservations.length > 0) await lockReservations(tx, asked.reservations, skipLocked, refers, blocked)
+  if (asked.deliveries.length > 0) await lockDeliveries(tx, asked.deliveries, skipLocked, refers, blocked)
   const tried = new Set([...asked.skus, ...[...refers.values()].flat()])
   await Promise.all([
     readWarehouses(tx, asked.warehouses, states), // first: it may wait, and expiry should be read just before the decider's clock
     readStock(tx, [...tried], skipLocked, states, blocked),
     readReservations(tx, asked.reservations, states),
+    loadDeliveries(tx, asked.deliveries, states),
     findOrders(tx, asked.orders, refers),
   ])
   while (refers.size > 0) {
@@ -69,11 +75,11 @@ export async function load(tx: Sql, ids: EntityId[], { skipLocked }: { skipLocke
   return { states, blocked: [...blocked] }
 }
 
-/** The SKUs that a reservation or an order is about. */
+/** The SKUs that a reservation, a delivery or an order is about. */
 type Refers = Map<EntityId, string[]>
 
 function sorted(ids: EntityId[]): Asked {
-  const asked: Asked = { skus: [], reservations: [], orders: [], warehouses: [] }
+  const asked: Asked = { skus: [], reservations: [], orders: [], deliveries: [], warehouses: [] }
   for (const id of new Set(ids)) {
     const slash = id.indexOf('/')
     const name = id.slice(slash + 1)
@@ -86,6 +92,9 @@ function sorted(ids: EntityId[]): Asked {
         break
       case 'order':
         asked.orders.push(name)
+        break
+      case 'delivery':
+        asked.deliveries.push(name)
         break
       default:
         asked.warehouses.push(name)
@@ -114,6 +123,28 @@ async function lockReservations(tx: Sql, ids: string[], skipLocked: boolean, ref
     if (!ours.has(id)) skipLocked && blocked.add(reservationId(id))
     else if (sku !== null) refer(refers, reservationId(id), sku)
   }
+}
+
+async function lockDeliveries(tx: Sql, ids: string[], skipLocked: boolean, refers: Refers, blocked: Set<EntityId>) {
+  const [locked, lines] = await Promise.all([
+    skipLocked
+      ? tx<{ id: string }>`
+          select id from inventory.deliveries where id = any(${ids}::text[]) order by id for update skip locked`
+      : tx<{ id: string }>`
+          select id from inventory.deliveries where id = any(${ids}::text[]) order by id for update`,
+    // Which SKUs a delivery is about never changes.
+    tx<{ id: string; sku: string }>`
+      select delivery_id as id, sku from inventory.delivery_lines where delivery_id = any(${ids}::text[])`,
+  ])
+  const ours = new Set(locked.map((row) => row.id))
+  for (const { id, sku } of lines) {
+    if (ours.has(id)) refer(refers, deliveryId(id), sku)
+    else if (skipLocked) blocked.add(deliveryId(id))
+  }
+}
+
+async function loadDeliveries(tx: Sql, ids: string[], states: Loaded['states']): Promise<void> {
+  for (const state of await readDeliveries(tx, ids)) states.set(deliveryId(state.deliveryId), { version: 0, state })
 }
 
 /** Most orders asked for are new, and not found. */
@@ -292,7 +323,7 @@ async function readWarehouses(tx: Sql, ids: string[], states: Loaded['states']):
   for (const { id, active } of rows) states.set(warehouseId(id), { version: 0, state: { active } })
 }
 
-/** The SKUs of an order or reservation, as read after the locks. */
+/** The SKUs of an order, reservation or delivery, as read after the locks. */
 function linesOf(state: State | undefined): string[] {
-  return ((state as OrderState | ReservationState | undefined)?.lines ?? []).map((line) => line.sku)
+  return ((state as OrderState | ReservationState | DeliveryState | undefined)?.lines ?? []).map((line) => line.sku)
 }

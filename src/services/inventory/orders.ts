@@ -38,7 +38,8 @@ export function allocate(
   }))
 }
 
-function refuseIf(
+/** Throws `Rejected` with the lines whose stock is wrong. */
+export function refuseIf(
   stocks: (StockState | undefined)[],
   lines: Line[],
   code: string,

@@ -1,5 +1,6 @@
 /** What can be asked about stock. Units of reservations past their time count as available, whether or not they were swept. */
 import type { Sql } from '../../engine/database.ts'
+import { type Incoming, incomingOfProduct } from './delivery-queries.ts'
 
 export interface LevelView {
   inventoryItemId: string
@@ -24,6 +25,8 @@ export interface ItemView {
   available: number
   /** In the order orders take from them. */
   levels: LevelView[]
+  /** On their way with receipts and transfers. */
+  incoming: Incoming[]
 }
 
 interface LevelRow {
@@ -44,7 +47,7 @@ interface LevelRow {
 
 /** The items of a product, by SKU; none for a product inventory has not heard of. */
 export async function itemsOfProduct(sql: Sql, productId: string): Promise<ItemView[]> {
-  const rows = await sql<LevelRow>`
+  const levels = sql<LevelRow>`
     with due as (
       select l.sku, l.warehouse_id, sum(l.quantity)::bigint as quantity
         from inventory.reservations r
@@ -61,7 +64,8 @@ export async function itemsOfProduct(sql: Sql, productId: string): Promise<ItemV
       left join due on due.sku = l.sku and due.warehouse_id = l.warehouse_id
      where s.product_id = ${productId}
      order by s.sku, w.priority, w.id`
-  return itemsFrom(rows)
+  const [rows, incoming] = await Promise.all([levels, incomingOfProduct(sql, productId)])
+  return itemsFrom(rows, incoming)
 }
 
 /** The SKU an item of document C (one SKU in one warehouse) belongs to, with all its levels. */
@@ -76,7 +80,7 @@ export async function itemOf(sql: Sql, inventoryItemId: string): Promise<ItemVie
   return items.find((item) => item.sku === found.sku)
 }
 
-function itemsFrom(rows: LevelRow[]): ItemView[] {
+function itemsFrom(rows: LevelRow[], incoming: Incoming[]): ItemView[] {
   const items = new Map<string, ItemView>()
   for (const row of rows) {
     let item = items.get(row.sku)
@@ -92,6 +96,7 @@ function itemsFrom(rows: LevelRow[]): ItemView[] {
         reserved: 0,
         available: 0,
         levels: [],
+        incoming: incoming.filter((one) => one.sku === row.sku),
       }
       items.set(row.sku, item)
     }

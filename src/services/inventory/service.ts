@@ -5,6 +5,8 @@ import type { App } from '../../engine/http.ts'
 import type { Engine, Service } from '../../engine/service.ts'
 import type { Command } from './commands.ts'
 import { inventoryDecider } from './decider.ts'
+import { restockOf } from './delivery-queries.ts'
+import { deliveryRoutes } from './delivery-routes.ts'
 import { CatalogFollower } from './follow-catalog.ts'
 import { itemRoutes } from './item-routes.ts'
 import { orderRoutes } from './order-routes.ts'
@@ -18,8 +20,11 @@ import { warehouseRoutes } from './warehouse-routes.ts'
 
 export interface InventoryService extends Service<App> {
   execute: Executor<Command>['execute']
-  /** A product's stock as document C answers it, and its lead time in words; all zero for a product without items. */
-  ofProduct(productId: string): Promise<ProductInventory & { leadTime: string | null }>
+  /**
+   * A product's stock as document C answers it, its lead time in words, and when the next goods are expected (ISO 8601); all zero for
+   * a product without items.
+   */
+  ofProduct(productId: string): Promise<ProductInventory & { leadTime: string | null; restockExpected: string | null }>
   verify(sql: Sql): Promise<Finding[]>
 }
 
@@ -37,6 +42,7 @@ export function inventoryService(engine: Engine, given: Partial<InventorySetting
       itemRoutes(app, db, execute, follower, settings)
       orderRoutes(app, db, execute)
       reservationRoutes(app, db, execute, settings)
+      deliveryRoutes(app, db, execute)
       warehouseRoutes(app, db)
     },
     run: (signal) => sweeper.run(signal),
@@ -45,6 +51,7 @@ export function inventoryService(engine: Engine, given: Partial<InventorySetting
       const items = await itemsOfProduct(db, productId)
       return {
         ...productInventoryOf(items),
+        restockExpected: restockOf(items.flatMap((item) => (item.active ? item.incoming : []))),
         leadTime: leadTimeOf(items.flatMap((item) => (item.active ? item.levels : []))),
       }
     },

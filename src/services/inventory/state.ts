@@ -1,4 +1,4 @@
-/** What inventory knows while it decides: a SKU's stock, a reservation, an order, a warehouse; each an entity of its own. */
+/** What inventory knows while it decides: a SKU's stock, a reservation, an order, a delivery, a warehouse; each an entity of its own. */
 import { createHash } from 'node:crypto'
 import type { EntityId, Versioned } from '../../engine/decider.ts'
 import type { Stock } from './events.ts'
@@ -47,24 +47,40 @@ export interface OrderState {
   lines: readonly (Held & { returned: number })[]
 }
 
+/** `delivery/<id>`: goods on their way to a warehouse. */
+export interface DeliveryState {
+  deliveryId: string
+  /** The warehouse they left; none: they come from a supplier. */
+  from?: string
+  to: string
+  reference?: string
+  /** ISO 8601, UTC. */
+  expectedAt?: string
+  status: 'under-way' | 'received' | 'cancelled'
+  /** Each SKU once. */
+  lines: readonly { sku: string; quantity: number; received: number }[]
+}
+
 /** `warehouse/<id>`. */
 export interface WarehouseState {
   active: boolean
 }
 
-export type State = StockState | ReservationState | OrderState | WarehouseState
+export type State = StockState | ReservationState | OrderState | DeliveryState | WarehouseState
 export type States = ReadonlyMap<EntityId, Versioned<State>>
 
 export const stockId = (sku: string): EntityId => `stock/${sku}`
 export const reservationId = (id: string): EntityId => `reservation/${id}`
 export const orderId = (id: string): EntityId => `order/${id}`
+export const deliveryId = (id: string): EntityId => `delivery/${id}`
 export const warehouseId = (id: string): EntityId => `warehouse/${id}`
 
-// An entity's prefix says which state it has; these four are the only places that rely on it.
+// An entity's prefix says which state it has; these five are the only places that rely on it.
 export const stockIn = (states: States, sku: string) => states.get(stockId(sku))?.state as StockState | undefined
 export const reservationIn = (states: States, id: string) =>
   states.get(reservationId(id))?.state as ReservationState | undefined
 export const orderIn = (states: States, id: string) => states.get(orderId(id))?.state as OrderState | undefined
+export const deliveryIn = (states: States, id: string) => states.get(deliveryId(id))?.state as DeliveryState | undefined
 export const warehouseIn = (states: States, id: string) =>
   states.get(warehouseId(id))?.state as WarehouseState | undefined
 

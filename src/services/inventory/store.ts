@@ -4,7 +4,7 @@ import type { Sql } from '../../engine/database.ts'
 import type { Changed, Store } from '../../engine/decider.ts'
 import { type InventoryFact, isMovement, type Movement } from './facts.ts'
 import { load } from './load.ts'
-import type { ReservationState, State, StockState } from './state.ts'
+import type { DeliveryState, ReservationState, State, StockState } from './state.ts'
 
 type Batch = Changed<State, InventoryFact>
 
@@ -25,6 +25,7 @@ async function save(tx: Sql, changed: Batch): Promise<void> {
     saveLedger(tx, movements),
     saveReservations(tx, changed),
     saveLines(tx, movements),
+    saveDeliveries(tx, changed),
   ])
 }
 
@@ -268,4 +269,56 @@ async function reduceLines(tx: Sql, facts: Movement[]): Promise<void> {
        where l.reservation_id = v.reservation_id and l.sku = v.sku and l.warehouse_id = v.warehouse_id
          and l.quantity > v.quantity`,
   ])
+}
+
+/** Each delivery once, as the batch leaves it. */
+async function saveDeliveries(tx: Sql, { facts }: Batch): Promise<void> {
+  const fresh = new Map<string, DeliveryState>()
+  const old = new Map<string, DeliveryState>()
+  for (const { fact } of facts) {
+    if (fact.type === 'delivery.announced') fresh.set(fact.entity, fact.delivery)
+    else if (fact.type === 'delivery.changed') (fresh.has(fact.entity) ? fresh : old).set(fact.entity, fact.delivery)
+  }
+  const work: Promise<unknown>[] = []
+  if (fresh.size > 0) {
+    const made = [...fresh.values()]
+    const lines = linesOf(made)
+    work.push(
+      tx`
+        insert into inventory.deliveries (id, from_warehouse, to_warehouse, reference, expected_at, status)
+        select * from unnest(${made.map((one) => one.deliveryId)}::text[], ${made.map((one) => one.from)}::text[],
+                             ${made.map((one) => one.to)}::text[], ${made.map((one) => one.reference)}::text[],
+                             ${made.map((one) => one.expectedAt)}::timestamptz[], ${made.map((one) => one.status)}::text[])`,
+      tx`
+        insert into inventory.delivery_lines (delivery_id, sku, quantity, received)
+        select * from unnest(${lines.ids}::text[], ${lines.skus}::text[], ${lines.quantities}::bigint[], ${lines.received}::bigint[])`,
+    )
+  }
+  if (old.size > 0) {
+    const changed = [...old.values()]
+    const lines = linesOf(changed)
+    work.push(
+      tx`
+        update inventory.deliveries d
+           set status = v.status
+          from unnest(${changed.map((one) => one.deliveryId)}::text[], ${changed.map((one) => one.status)}::text[]) as v (id, status)
+         where d.id = v.id`,
+      tx`
+        update inventory.delivery_lines l
+           set received = v.received
+          from unnest(${lines.ids}::text[], ${lines.skus}::text[], ${lines.received}::bigint[]) as v (delivery_id, sku, received)
+         where l.delivery_id = v.delivery_id and l.sku = v.sku and l.received <> v.received`,
+    )
+  }
+  await Promise.all(work)
+}
+
+function linesOf(deliveries: DeliveryState[]) {
+  const all = deliveries.flatMap(({ deliveryId, lines }) => lines.map((line) => ({ deliveryId, ...line })))
+  return {
+    ids: all.map((line) => line.deliveryId),
+    skus: all.map((line) => line.sku),
+    quantities: numbers(all.map((line) => line.quantity)),
+    received: numbers(all.map((line) => line.received)),
+  }
 }

@@ -18,6 +18,7 @@ export async function verifyInventory(sql: Sql): Promise<Finding[]> {
     ['inventory: counters are the sum of the ledger', countersAgainstLedger(sql)],
     ['inventory: each movement begins where the one before ended', ledgerWithoutJumps(sql)],
     ['inventory: what is reserved is what open reservation lines hold', reservedAgainstLines(sql)],
+    ['inventory: what left for another warehouse is there, back, or under way', transfersAgainstLedger(sql)],
     ['inventory: 0 ≤ reserved ≤ on hand + backorder', withinBounds(sql)],
     ['inventory: every SKU is at its last event', stockAgainstLog(sql)],
   ]
@@ -72,6 +73,31 @@ const reservedAgainstLines = (sql: Sql) => sql<Row>`
     join inventory.reservation_lines l on l.reservation_id = r.id and l.released_at is null
    where r.status <> 'held'
    group by r.id
+   limit ${most}`
+
+/** Units never vanish between two warehouses: what the ledger misses of a transfer is what it has under way. */
+const transfersAgainstLedger = (sql: Sql) => sql<Row>`
+  with moved as (
+    select reference as id, sku, -sum(on_hand_delta) as missing
+      from inventory.ledger
+     where reference_type = 'TRANSFER'
+     group by reference, sku
+  ), under_way as (
+    select d.id, l.sku, case d.status when 'under-way' then l.quantity - l.received else 0 end as quantity
+      from inventory.deliveries d
+      join inventory.delivery_lines l on l.delivery_id = d.id
+     where d.from_warehouse is not null
+  )
+  select 'transfer/' || id || ' of ' || sku as what,
+         format('%s are under way, the warehouses miss %s', coalesce(quantity, 0), coalesce(missing, 0)) as detail
+    from moved
+    full join under_way using (id, sku)
+   where coalesce(missing, 0) <> coalesce(quantity, 0)
+   union all
+  select 'delivery/' || d.id, format('%s, yet %s of %s have arrived', d.status, l.received, l.quantity)
+    from inventory.deliveries d
+    join inventory.delivery_lines l on l.delivery_id = d.id
+   where d.status = 'received' and l.received < l.quantity
    limit ${most}`
 
 const withinBounds = (sql: Sql) => sql<Row>`

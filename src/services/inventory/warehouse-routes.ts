@@ -138,6 +138,14 @@ async function mustBeEmpty(id: string, tx: Pick<Database, 'text'>): Promise<void
     'select sku from inventory.levels where warehouse_id = $1 and (on_hand > 0 or reserved > 0) limit 1',
     [id],
   )
+  const [awaited] = await tx.text<{ id: string }>(
+    "select id from inventory.deliveries where (from_warehouse = $1 or to_warehouse = $1) and status = 'under-way' limit 1",
+    [id],
+  )
+  if (awaited) {
+    const message = `goods are under way to it or from it, with delivery ${awaited.id}`
+    throw new Rejected('warehouse-not-empty', { id, delivery: awaited.id }, message)
+  }
   if (held)
     throw new Rejected(
       'warehouse-not-empty',
