@@ -1,0 +1,249 @@
+/** The rules of pricing: what a command makes of a product's prices, and of the rulebook that makes them. */
+import { isDeepStrictEqual } from 'node:util'
+import { type Decider, type Decision, type EntityId, Rejected, type Versioned } from '../../engine/decider.ts'
+import type { FieldChange } from '../../engine/event.ts'
+import type { PriceData, PromotionNamed } from './events.ts'
+import { type PricedProduct, type Prices, pricesOf } from './price.ts'
+import type { Promotion, Rule, Rulebook, RulePatch, Scope } from './rule.ts'
+
+export const priceEntity = (productId: string) => `price/${productId}`
+/** The one rulebook, to change it, and to price by it: the first is held alone, the second shared. */
+export const RULEBOOK = 'rulebook'
+export const RULES = 'rules'
+/** Rules, and promotions that have not ended: what every price is made by. */
+const MOST = 1_000
+
+export type PricingCommand =
+  /** What the catalog says of a product. An older version than known changes nothing. Answers `{ problems }`. */
+  | { type: 'follow'; product: PricedProduct }
+  /** The price by the rules of now. Answers `{ problems }`. */
+  | { type: 'reprice'; productId: string; cause?: Cause | undefined }
+  | { type: 'create-rule'; rule: Rule }
+  | { type: 'change-rule'; id: string; patch: RulePatch }
+  | { type: 'remove-rule'; id: string }
+  | { type: 'create-promotion'; promotion: Omit<Promotion, 'begun'> }
+  /** Its time has come: products are to be priced anew. */
+  | { type: 'begin-promotion'; id: string }
+  /** By time or by hand; ended before, it changes nothing. */
+  | { type: 'end-promotion'; id: string }
+
+/** What made a price change, when it was a promotion. */
+export interface Cause {
+  type: 'price.promotion.applied' | 'price.promotion.ended'
+  promotion: PromotionNamed
+}
+
+export type PricingFact =
+  | { type: 'price.updated'; entity: EntityId; state: PriceState; changes: FieldChange[] }
+  | (Cause & { entity: EntityId; state: PriceState; changes: FieldChange[] })
+  /** No events. The product changed in what only scopes look at. */
+  | { type: 'product.noted'; entity: EntityId; state: PriceState }
+  /** The rulebook after a change; `reprice` is what is to be priced anew for it. */
+  | { type: 'book.changed'; entity: EntityId; book: Rulebook; reprice?: Repricing; promotion?: Written }
+
+/** Takes the place of what was left to do for the same subject. */
+export interface Repricing {
+  subject: string
+  scopes: Scope[]
+  cause?: Cause
+}
+interface Written {
+  promotion: Promotion
+  status: 'scheduled' | 'running' | 'ended'
+}
+
+export interface PriceState extends Prices {
+  product: PricedProduct
+}
+export type PricingState = PriceState | Rulebook
+
+type States = ReadonlyMap<EntityId, Versioned<PricingState>>
+
+export const pricingDecider: Decider<PricingState, PricingCommand, PricingFact> = {
+  touches(command) {
+    switch (command.type) {
+      case 'follow':
+        return [priceEntity(command.product.productId), RULES]
+      case 'reprice':
+        return [priceEntity(command.productId), RULES]
+      default:
+        return [RULEBOOK]
+    }
+  },
+
+  decide(states, command, now): Decision<PricingFact> {
+    switch (command.type) {
+      case 'follow':
+        return follow(states, command.product, now)
+      case 'reprice': {
+        const known = priceState(states, command.productId)
+        if (!known) return { facts: [], answer: { problems: [] } }
+        return price(states, known.product, now, command.cause)
+      }
+      case 'create-rule':
+        return createRule(bookOf(states), command.rule)
+      case 'change-rule':
+        return changeRule(bookOf(states), command)
+      case 'remove-rule':
+        return removeRule(bookOf(states), command.id)
+      case 'create-promotion':
+        return createPromotion(bookOf(states), command.promotion, now)
+      case 'begin-promotion':
+        return beginPromotion(bookOf(states), command.id)
+      case 'end-promotion':
+        return endPromotion(bookOf(states), command.id, now)
+    }
+  },
+
+  evolve: (_state, fact) => (fact.type === 'book.changed' ? fact.book : fact.state),
+
+  tell(fact, state) {
+    if (fact.type === 'book.changed' || fact.type === 'product.noted') return undefined
+    const { product, prices, problems } = state as PriceState
+    const data: PriceData = { productId: product.productId, prices, problems, changes: fact.changes }
+    return {
+      key: product.productId,
+      data: fact.type === 'price.updated' ? data : { promotion: fact.promotion, ...data },
+    }
+  },
+}
+
+const priceState = (states: States, productId: string) =>
+  states.get(priceEntity(productId))?.state as PriceState | undefined
+
+/** In a batch that changes it, the rulebook as the commands before left it. */
+const bookOf = (states: States) => (states.get(RULEBOOK) ?? states.get(RULES))?.state as Rulebook
+
+function follow(states: States, product: PricedProduct, now: Date): Decision<PricingFact> {
+  const known = priceState(states, product.productId)
+  if (known && known.product.version > product.version) return { facts: [], answer: { problems: known.problems } }
+  return price(states, product, now)
+}
+
+/** An event when prices or problems changed, or a product is new; otherwise at most a note. */
+function price(states: States, product: PricedProduct, now: Date, cause?: Cause): Decision<PricingFact> {
+  const { productId } = product
+  const known = priceState(states, productId)
+  const entity = priceEntity(productId)
+  const found = pricesOf(product, bookOf(states), now)
+  const state: PriceState = { product, ...found }
+  const answer = { problems: found.problems }
+  if (known && isDeepStrictEqual({ prices: known.prices, problems: known.problems }, found)) {
+    return { facts: known.product === product ? [] : [{ type: 'product.noted', entity, state }], answer }
+  }
+  const changes = known ? changesBetween(known, found) : []
+  const fact: PricingFact = cause
+    ? { ...cause, entity, state, changes }
+    : { type: 'price.updated', entity, state, changes }
+  return { facts: [fact], answer }
+}
+
+const amounts = ['list', 'compareAt', 'effective', 'currency', 'applied'] as const
+
+/** What changed, field by field: `prices.KIT-1.effective`. A price that came or went is one change from or to null. */
+function changesBetween(before: Prices, after: Prices): FieldChange[] {
+  const changes: FieldChange[] = []
+  const compare = (field: string, oldValue: unknown, newValue: unknown) => {
+    if (!isDeepStrictEqual(oldValue, newValue))
+      changes.push({ field, oldValue: oldValue ?? null, newValue: newValue ?? null })
+  }
+  for (const sku of new Set([...Object.keys(before.prices), ...Object.keys(after.prices)])) {
+    const [was, is] = [priceIn(before, sku), priceIn(after, sku)]
+    if (was && is) for (const field of amounts) compare(`prices.${sku}.${field}`, was[field], is[field])
+    else compare(`prices.${sku}`, was, is)
+  }
+  compare('problems', before.problems, after.problems)
+  return changes
+}
+
+/** A SKU may be called `constructor`. */
+const priceIn = ({ prices }: Prices, sku: string) => (Object.hasOwn(prices, sku) ? prices[sku] : undefined)
+
+type BookFact = Extract<PricingFact, { type: 'book.changed' }>
+
+const changed = (book: Rulebook, rest: Omit<BookFact, 'type' | 'entity' | 'book'>): BookFact => ({
+  type: 'book.changed',
+  entity: RULEBOOK,
+  book,
+  ...rest,
+})
+
+const inOrder = (rules: Rule[]) =>
+  rules.sort((a, b) => a.priority - b.priority || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
+
+function withRule(book: Rulebook, rule: Rule, scopes: Scope[]): Decision<PricingFact> {
+  const rules = inOrder([...book.rules.filter(({ id }) => id !== rule.id), rule])
+  const reprice: Repricing = { subject: `rule/${rule.id}`, scopes }
+  return { facts: [changed({ ...book, rules }, { reprice })], answer: { rule } }
+}
+
+function createRule(book: Rulebook, rule: Rule): Decision<PricingFact> {
+  mustBeFree('rule', book.rules, rule.id)
+  return withRule(book, rule, [rule.scope])
+}
+
+function changeRule(book: Rulebook, { id, patch }: { id: string; patch: RulePatch }): Decision<PricingFact> {
+  const rule = existing('rule', book.rules, id)
+  const { minPrice = rule.minPrice, ...fields } = patch
+  const { minPrice: _, ...plain } = { ...rule, ...fields }
+  const next: Rule = { ...plain, ...(minPrice && { minPrice }) }
+  if (isDeepStrictEqual(next, rule)) return { facts: [], answer: { rule } }
+  return withRule(book, next, isDeepStrictEqual(rule.scope, next.scope) ? [rule.scope] : [rule.scope, next.scope])
+}
+
+function removeRule(book: Rulebook, id: string): Decision<PricingFact> {
+  const { scope } = existing('rule', book.rules, id)
+  const rules = book.rules.filter((rule) => rule.id !== id)
+  return { facts: [changed({ ...book, rules }, { reprice: { subject: `rule/${id}`, scopes: [scope] } })] }
+}
+
+function createPromotion(book: Rulebook, given: Omit<Promotion, 'begun'>, now: Date): Decision<PricingFact> {
+  mustBeFree('promotion', book.promotions, given.id)
+  if (Date.parse(given.endsAt) <= now.getTime())
+    throw new Rejected('promotion-over', { id: given.id, endsAt: given.endsAt }, 'the promotion would be over already')
+  const promotion: Promotion = { ...given, begun: false }
+  const promotions = [...book.promotions, promotion]
+  return {
+    facts: [changed({ ...book, promotions }, { promotion: { promotion, status: 'scheduled' } })],
+    answer: { id: promotion.id },
+  }
+}
+
+function beginPromotion(book: Rulebook, id: string): Decision<PricingFact> {
+  const before = book.promotions.find((promotion) => promotion.id === id)
+  if (!before || before.begun) return { facts: [] }
+  const promotion = { ...before, begun: true }
+  const promotions = book.promotions.map((one) => (one.id === id ? promotion : one))
+  const reprice = repricingFor(promotion, 'price.promotion.applied')
+  return { facts: [changed({ ...book, promotions }, { reprice, promotion: { promotion, status: 'running' } })] }
+}
+
+/** Once its start has passed it may be on some price, even if it has not begun by itself yet. */
+function endPromotion(book: Rulebook, id: string, now: Date): Decision<PricingFact> {
+  const promotion = book.promotions.find((one) => one.id === id)
+  if (!promotion) return { facts: [], answer: { id } }
+  const promotions = book.promotions.filter((one) => one.id !== id)
+  const started = Date.parse(promotion.startsAt) <= now.getTime()
+  const reprice = started && { reprice: repricingFor(promotion, 'price.promotion.ended') }
+  return {
+    facts: [changed({ ...book, promotions }, { ...reprice, promotion: { promotion, status: 'ended' } })],
+    answer: { id },
+  }
+}
+
+function repricingFor({ id, name, scope, startsAt, endsAt }: Promotion, type: Cause['type']): Repricing {
+  return { subject: `promotion/${id}`, scopes: [scope], cause: { type, promotion: { id, name, startsAt, endsAt } } }
+}
+
+function existing<Entry extends { id: string }>(what: string, entries: Entry[], id: string): Entry {
+  const entry = entries.find((one) => one.id === id)
+  if (!entry) throw new Rejected('not-found', { what, id }, `there is no ${what} ${JSON.stringify(id)}`)
+  return entry
+}
+
+function mustBeFree(what: string, entries: { id: string }[], id: string): void {
+  if (entries.some((entry) => entry.id === id))
+    throw new Rejected('already-exists', { what, id }, `there is a ${what} ${JSON.stringify(id)} already`)
+  if (entries.length >= MOST)
+    throw new Rejected('too-many-rules', { what, max: MOST }, `there are ${MOST} ${what}s already`)
+}

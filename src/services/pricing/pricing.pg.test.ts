@@ -1,0 +1,280 @@
+/** Pricing through the real log and over HTTP: following the catalog, rules, promotions that begin and end, quotes. */
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { createTestDatabase } from '../../../test/database.ts'
+import { openAuth } from '../../app/http/auth.ts'
+import { buildServer, httpDefaults } from '../../app/http/server.ts'
+import type { App } from '../../engine/http.ts'
+import { type TestEngine, testEngine } from '../../testing.ts'
+import { catalogService } from '../catalog/service.ts'
+import { type PricingService, pricingService } from './service.ts'
+
+let engine: TestEngine
+let app: App
+let pricing: PricingService
+let token: string
+
+beforeAll(async () => {
+  const made = await testEngine((await createTestDatabase()).url, (engine) => [
+    catalogService(engine),
+    (pricing = pricingService(engine)),
+  ])
+  engine = made.engine
+  const auth = openAuth({ secret: 'a secret of thirty-two bytes at least' })
+  const settings = { ...httpDefaults, rateLimitMax: 100_000 }
+  const parts = { settings, auth, log: pino({ level: 'silent' }), metrics: new Registry(), version: '0' }
+  app = await buildServer({ ...parts, services: made.services })
+  token = await auth.issueToken({ role: 'ADMIN', subject: 'tester', ttlSeconds: 600 })
+})
+afterAll(async () => {
+  await app.close()
+  await engine.close()
+})
+afterEach(async () => {
+  expect(await pricing.verify(engine.db)).toEqual([])
+})
+
+type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
+async function call(method: Method, url: string, body?: object, headers: Record<string, string> = {}) {
+  const reply = await app.inject({
+    method,
+    url: `/v1${url}`,
+    headers: { authorization: `Bearer ${token}`, ...headers },
+    ...(body && { payload: body }),
+  })
+  return { status: reply.statusCode, body: reply.body === '' ? undefined : reply.json() }
+}
+
+const eur = (amount: number) => ({ amount, currency: 'EUR' })
+let made = 0
+/** A product of a category of its own, followed. */
+async function product(fields: object = {}) {
+  const id = `p${++made}`
+  const category = `category ${id}`
+  const variants = [{ sku: `${id}-A`, price: eur(2_000), compareAtPrice: eur(2_500) }]
+  await call('POST', '/products', { id, title: 'Kit', category, variants, ...fields })
+  await engine.settle()
+  return { id, sku: `${id}-A`, scope: { categories: [category] } }
+}
+/** As anybody may. */
+const pricesOf = async (id: string) => (await app.inject({ url: `/v1/products/${id}/prices` })).json()
+async function reprice() {
+  while (await pricing.repriceOnce());
+  await engine.settle()
+}
+const eventsOf = (id: string) =>
+  engine.db<{ type: string; version: number; data: string }>`
+    select type, version, data from lockstep.events where entity = ${`price/${id}`} order by version`
+const typesOf = async (id: string) => (await eventsOf(id)).map(({ type }) => type)
+const failuresOf = (id: string) =>
+  engine.db<{ consumer: string; error: string }>`select consumer, error from lockstep.failures where key = ${id}`
+const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1_000).toISOString()
+const promotion = (fields: object) => ({
+  name: 'Sale',
+  effect: { percentOff: 50 },
+  startsAt: inSeconds(-60),
+  endsAt: inSeconds(60),
+  ...fields,
+})
+
+describe('following the catalog', () => {
+  test('a product has prices, new ones when its own change, and none once it is deleted', async () => {
+    const { id, sku } = await product()
+    expect(await pricesOf(id)).toEqual({
+      productId: id,
+      version: 1,
+      variants: [{ sku, list: 2_000, compareAt: 2_500, effective: 2_000, currency: 'EUR', applied: [] }],
+      problems: [],
+    })
+    await call('PATCH', `/products/${id}`, { variants: [{ sku, price: eur(1_500) }] })
+    await call('PATCH', `/products/${id}`, { title: 'No news for prices' })
+    await engine.settle()
+    expect(await typesOf(id)).toEqual(['price.updated', 'price.updated'])
+    await call('DELETE', `/products/${id}`)
+    await engine.settle()
+    expect((await call('GET', `/products/${id}/prices`)).status).toBe(404)
+    expect((await call('GET', '/products/none/prices')).body.type).toBe('/problems/not-found')
+  })
+
+  test('built anew from the log, it changes nothing', async () => {
+    const { id } = await product()
+    const before = await eventsOf(id)
+    const changes = await engine.db<{ count: number }>`select count(*)::int as count from lockstep.events`
+    await engine.db`update lockstep.consumers set position = 0, epoch = epoch + 1 where name = 'pricing'`
+    await engine.settle()
+    expect(await eventsOf(id)).toEqual(before)
+    expect(await engine.db`select count(*)::int as count from lockstep.events`).toEqual(changes)
+  })
+})
+
+describe('rules', () => {
+  test('reprice what they concern when they come, change and go', async () => {
+    const { id, sku, scope } = await product()
+    const other = await product()
+    const { status, body: rule } = await call('POST', '/pricing/rules', {
+      name: 'Ten',
+      scope,
+      effect: { percentOff: 10 },
+    })
+    expect(status).toBe(201)
+    await reprice()
+    const applied = [
+      { id: rule.id, kind: 'rule', amountOff: 200, reason: `Ten: 10 % off, for category category ${id}` },
+    ]
+    expect((await pricesOf(id)).variants).toMatchObject([{ sku, effective: 1_800, applied }])
+    expect(await typesOf(other.id)).toEqual(['price.updated'])
+    await call('PATCH', `/pricing/rules/${rule.id}`, { scope: other.scope, minPrice: eur(1_900) })
+    await reprice()
+    expect((await pricesOf(id)).variants).toMatchObject([{ effective: 2_000, applied: [] }])
+    expect((await pricesOf(other.id)).variants).toMatchObject([{ effective: 1_900 }])
+    expect((await call('DELETE', `/pricing/rules/${rule.id}`)).status).toBe(204)
+    await reprice()
+    expect((await pricesOf(other.id)).variants).toMatchObject([{ effective: 2_000 }])
+    expect((await call('GET', `/pricing/rules/${rule.id}`)).status).toBe(404)
+  })
+
+  test('that can not be used for a product are its failure alone, with rule and reason, until they are mended', async () => {
+    const { id, scope } = await product()
+    const dollars = { amount: 100, currency: 'USD' }
+    const bad = { id: `bad-${id}`, name: 'Bad', scope, effect: { amountOff: dollars } }
+    await call('POST', '/pricing/rules', bad)
+    await reprice()
+    expect(await failuresOf(id)).toMatchObject([
+      { consumer: 'pricing', error: `${id}-A: rule bad-${id}: is in USD, the price in EUR` },
+    ])
+    const { problems, variants } = await pricesOf(id)
+    expect([problems.length, variants[0].effective]).toEqual([1, 2_000])
+    const other = await product()
+    expect(await failuresOf(other.id)).toEqual([])
+    await call('PATCH', `/pricing/rules/bad-${id}`, { effect: { amountOff: eur(100) } })
+    await reprice()
+    expect(await failuresOf(id)).toEqual([])
+    expect((await pricesOf(id)).variants).toMatchObject([{ effective: 1_900 }])
+  })
+
+  test('are refused as a whole when anything in them is wrong, and to who may not', async () => {
+    const rule = { name: 'R', scope: { all: true }, effect: { fixedPrice: { amount: 1, currency: 'XYZ' } } }
+    const refused = await call('POST', '/pricing/rules', rule)
+    expect([refused.status, JSON.stringify(refused.body.errors)]).toEqual([422, expect.stringContaining('currency')])
+    expect((await call('POST', '/pricing/rules', rule, { authorization: '' })).status).toBe(401)
+    expect((await call('GET', '/pricing/rules')).body.items).not.toContainEqual(expect.objectContaining({ name: 'R' }))
+  })
+})
+
+describe('promotions', () => {
+  test('begin and end by themselves, each product told by name', async () => {
+    const { id, scope } = await product()
+    const { body: planned } = await call('POST', '/promotions', promotion({ scope }))
+    expect(planned).toMatchObject({ status: 'scheduled', name: 'Sale' })
+    await reprice()
+    expect((await pricesOf(id)).variants).toMatchObject([
+      { effective: 1_000, applied: [{ id: planned.id, kind: 'promotion' }] },
+    ])
+    expect((await call('GET', `/promotions/${planned.id}`)).body).toMatchObject({ status: 'running', underWay: false })
+    await engine.db`update pricing.promotions set ends_at = clock_timestamp() where id = ${planned.id}`
+    await reprice()
+    expect((await call('GET', `/promotions/${planned.id}`)).body).toMatchObject({ status: 'ended', underWay: false })
+    expect((await pricesOf(id)).variants).toMatchObject([{ effective: 2_000, applied: [] }])
+    expect(await typesOf(id)).toEqual(['price.updated', 'price.promotion.applied', 'price.promotion.ended'])
+  })
+
+  test('count for who asks from their first moment on, before anything was priced anew', async () => {
+    const { id, sku, scope } = await product()
+    await call('POST', '/promotions', promotion({ scope }))
+    expect((await pricesOf(id)).variants).toMatchObject([{ effective: 1_000 }])
+    expect((await call('POST', '/pricing/quote', { lines: [{ sku, quantity: 3 }] })).body).toMatchObject({
+      total: 3_000,
+    })
+    await reprice()
+  })
+
+  test('begin at their start to the second, by themselves', async () => {
+    const { id, scope } = await product()
+    await call('POST', '/promotions', promotion({ scope, startsAt: inSeconds(0.3) }))
+    const stop = new AbortController()
+    const running = pricing.run?.(stop.signal)
+    await expect.poll(() => typesOf(id), { timeout: 5_000, interval: 20 }).toContain('price.promotion.applied')
+    const [row] = await engine.db<{ late: number }>`
+      select (extract(epoch from e.at - p.starts_at) * 1000)::float8 as late
+        from lockstep.events e, pricing.promotions p
+       where e.entity = ${`price/${id}`} and e.type = 'price.promotion.applied' and p.id = e.data -> 'promotion' ->> 'id'`
+    expect(row?.late).toBeGreaterThanOrEqual(0)
+    expect(row?.late).toBeLessThan(1_000)
+    stop.abort()
+    await running
+  })
+
+  test('are ended while they are still being applied, and leave no product behind', async () => {
+    const category = 'many'
+    const ids = Array.from({ length: 1_200 }, (_, n) => `many-${n}`)
+    await Promise.all(
+      ids.map((productId) =>
+        pricing.execute({
+          type: 'follow',
+          product: {
+            productId,
+            version: 1,
+            status: 'active',
+            vendorId: null,
+            category,
+            tags: [],
+            variants: [{ sku: productId, list: eur(100) }],
+          },
+        }),
+      ),
+    )
+    const { body } = await call('POST', '/promotions', promotion({ id: 'flash', scope: { categories: [category] } }))
+    expect(await pricing.repriceOnce()).toBe(true)
+    expect((await call('GET', '/promotions/flash')).body).toMatchObject({ status: 'running', underWay: true })
+    const ended = await call('POST', `/promotions/${body.id}/end`)
+    expect(ended.body).toMatchObject({ status: 'ended', underWay: true })
+    await reprice()
+    expect((await call('GET', '/promotions/flash')).body).toMatchObject({ status: 'ended', underWay: false })
+    const counts = await engine.db<{ type: string; count: number }>`
+      select type, count(*)::int as count
+        from lockstep.events
+       where entity like 'price/many-%' and type like 'price.promotion.%'
+       group by type order by type`
+    expect(counts).toEqual([
+      { type: 'price.promotion.applied', count: 500 },
+      { type: 'price.promotion.ended', count: 500 },
+    ])
+    expect(
+      await engine.db`select from pricing.prices where product_id like 'many-%' and state::text like '%flash%'`,
+    ).toHaveLength(0)
+    expect((await call('POST', '/promotions/flash/end')).status).toBe(200)
+  })
+
+  test('must end after they start, and not be over', async () => {
+    const { scope } = await product()
+    expect((await call('POST', '/promotions', promotion({ scope, endsAt: inSeconds(-120) }))).status).toBe(422)
+    expect((await call('POST', '/promotions', promotion({ scope, endsAt: inSeconds(-1) }))).body.type).toBe(
+      '/problems/promotion-over',
+    )
+    expect((await call('POST', '/promotions/none/end')).status).toBe(404)
+  })
+})
+
+describe('a quote', () => {
+  test('adds up what so many cost, in one currency', async () => {
+    const [a, b] = [await product(), await product()]
+    const yen = await product({ variants: [{ sku: 'YEN', price: { amount: 5, currency: 'JPY' } }] })
+    const lines = [
+      { sku: a.sku, quantity: 2 },
+      { sku: b.sku, quantity: 1 },
+    ]
+    expect((await call('POST', '/pricing/quote', { lines })).body).toMatchObject({
+      currency: 'EUR',
+      lines: [{ sku: a.sku, quantity: 2, unitPrice: 2_000, total: 4_000 }, { total: 2_000 }],
+      total: 6_000,
+    })
+    const mixed = await call('POST', '/pricing/quote', { lines: [...lines, { sku: 'YEN', quantity: 1 }] })
+    expect(mixed.body).toMatchObject({ type: '/problems/mixed-currencies', currencies: ['EUR', 'JPY'] })
+    await call('PATCH', `/products/${yen.id}`, { status: 'draft' })
+    await engine.settle()
+    const quoteOf = (sku: string) => call('POST', '/pricing/quote', { lines: [{ sku, quantity: 1 }] })
+    expect((await quoteOf('YEN')).body).toMatchObject({ type: '/problems/inactive-sku', lines: [{ sku: 'YEN' }] })
+    expect((await quoteOf('NONE')).body).toMatchObject({ type: '/problems/unknown-sku', lines: [{ sku: 'NONE' }] })
+  })
+})

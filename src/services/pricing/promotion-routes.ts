@@ -1,0 +1,92 @@
+/** Promotions over HTTP: they begin and end by themselves, or end by hand. */
+import { randomUUIDv7 } from 'node:crypto'
+import { z } from 'zod'
+import type { Executor } from '../../engine/executor.ts'
+import { type App, commandOptions, limitQuery, notFound, pageOf, pageSchema, placeIn } from '../../engine/http.ts'
+import { identifier } from '../../engine/text.ts'
+import type { PricingCommand } from './decider.ts'
+import type { PriceReader } from './read.ts'
+import { effect, promotionInput, scope } from './rule.ts'
+
+const tags = ['pricing']
+const config = { roles: ['ADMIN'] }
+const params = z.strictObject({ id: identifier })
+const view = z.object({
+  id: z.string(),
+  name: z.string(),
+  scope,
+  effect,
+  startsAt: z.string(),
+  endsAt: z.string(),
+  status: z.enum(['scheduled', 'running', 'ended']),
+  underWay: z.boolean(),
+})
+
+export function promotionRoutes(
+  app: App,
+  execute: Executor<PricingCommand>['execute'],
+  reader: PriceReader,
+  changed: () => void,
+): void {
+  const find = async (id: string) => {
+    const promotion = await reader.promotion(id)
+    if (!promotion) throw notFound('promotion', id)
+    return promotion
+  }
+
+  app.post(
+    '/promotions',
+    { schema: { summary: 'Plan a promotion', tags, body: promotionInput, response: { 201: view } }, config },
+    async (request, reply) => {
+      const { body } = request
+      const id = body.id ?? randomUUIDv7()
+      const [startsAt, endsAt] = [body.startsAt, body.endsAt].map((time) => new Date(time).toISOString()) as [
+        string,
+        string,
+      ]
+      const promotion = { ...body, id, startsAt, endsAt }
+      const { answer } = await execute({ type: 'create-promotion', promotion }, commandOptions(request))
+      changed()
+      reply.code(201).header('location', `/v1/promotions/${encodeURIComponent(answer.id)}`)
+      return find(answer.id)
+    },
+  )
+
+  app.get(
+    '/promotions',
+    {
+      schema: {
+        summary: 'All promotions, those that ended too',
+        tags,
+        querystring: z.strictObject(limitQuery()),
+        response: { 200: pageSchema(view) },
+      },
+      config,
+    },
+    async (request) => {
+      const { limit, cursor } = request.query
+      const after = placeIn(cursor, z.string()) ?? ''
+      return pageOf(await reader.promotions(after, limit + 1), limit, ({ id }) => id)
+    },
+  )
+
+  app.get(
+    '/promotions/:id',
+    { schema: { summary: 'A promotion', tags, params, response: { 200: view } }, config },
+    async (request) => find(request.params.id),
+  )
+
+  app.post(
+    '/promotions/:id/end',
+    {
+      schema: { summary: 'End a promotion now, even while it is being applied', tags, params, response: { 200: view } },
+      config,
+    },
+    async (request) => {
+      const { id } = await find(request.params.id)
+      await execute({ type: 'end-promotion', id }, commandOptions(request))
+      changed()
+      return find(id)
+    },
+  )
+}

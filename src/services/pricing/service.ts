@@ -1,0 +1,43 @@
+/** Pricing: the source of effective prices. */
+
+import type { Sql } from '../../engine/database.ts'
+import type { Executor } from '../../engine/executor.ts'
+import type { App } from '../../engine/http.ts'
+import type { Engine, Service } from '../../engine/service.ts'
+import { type PricingCommand, pricingDecider } from './decider.ts'
+import { pricesFollowCatalog } from './follow-catalog.ts'
+import { priceRoutes } from './price-routes.ts'
+import { promotionRoutes } from './promotion-routes.ts'
+import { PriceReader } from './read.ts'
+import { Repricer } from './repricer.ts'
+import { ruleRoutes } from './rule-routes.ts'
+import { pricingStore } from './store.ts'
+import { type Finding, verifyPricing } from './verify.ts'
+
+export interface PricingService extends Service<App> {
+  execute: Executor<PricingCommand>['execute']
+  /** Begins and ends promotions that are due and makes a chunk of what is to be priced anew; answers whether more is left. */
+  repriceOnce(): Promise<boolean>
+  verify(sql: Sql): Promise<Finding[]>
+}
+
+export function pricingService(engine: Engine): PricingService {
+  const { execute } = engine.executor({ name: 'pricing', decider: pricingDecider, store: pricingStore() })
+  const repricer = new Repricer(engine.db, execute, engine.log)
+  const reader = new PriceReader(engine.db)
+  const changed = () => repricer.nudge()
+  return {
+    name: 'pricing',
+    schema: new URL('./schema/', import.meta.url),
+    consumers: [pricesFollowCatalog(execute)],
+    routes(app) {
+      priceRoutes(app, reader)
+      ruleRoutes(app, execute, reader, changed)
+      promotionRoutes(app, execute, reader, changed)
+    },
+    run: (signal) => repricer.run(signal),
+    execute,
+    repriceOnce: () => repricer.runOnce(),
+    verify: verifyPricing,
+  }
+}
