@@ -2,13 +2,13 @@
  * A loop with one connection that carries out commands batch by batch. While Postgres writes a batch, the next one is already being decided on the
  * states that the first leaves behind; under its own locks these are compared with what is there, and a wrong guess is decided again.
  */
-import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { Batch, type Job } from './batch.ts'
-import { texts } from './columns.ts'
+import { type Answered, findRecords, wasCommitted, writeRecords } from './command-records.ts'
 import { commit, type Database, isConnectionLoss, isInfrastructure, isLockTimeout, type Session } from './database.ts'
 import type { EntityId, Fact, Source, Versioned } from './decider.ts'
 import { failpoint, failpointsArmed } from './failpoint.ts'
+import { type Holder, holdersBefore, sessionOf } from './holders.ts'
 import { type Appendable, append, ensurePartitions, headHolder } from './log.ts'
 import { OutcomeUnknown, Unavailable } from './unavailable.ts'
 
@@ -48,9 +48,6 @@ interface Taken<State, Command, F extends Fact> {
   ahead: Batch<State, Command, F> | undefined
   undecided: Job<Command>[]
 }
-
-let batches = 0
-const batchesOf = hash('sha1', `${process.pid} ${process.hrtime.bigint()} ${Math.random()}`, 'base64url')
 
 export class Lane<State, Command, F extends Fact> {
   readonly #db: Database
@@ -215,7 +212,7 @@ export class Lane<State, Command, F extends Fact> {
     const keyed = jobs.filter((job) => job.fingerprint !== null)
     const looked = Promise.all([
       session`begin`,
-      keyed.length === 0 ? [] : this.#answered(session, keyed),
+      keyed.length === 0 ? [] : findRecords(session, keyed),
       waitMs > 0 ? this.#wait(session, ids) : store.load(session, ids, { skipLocked: true }),
       session<{ now: number }>`select (extract(epoch from clock_timestamp()) * 1000)::float8 as now`,
     ])
@@ -262,7 +259,7 @@ export class Lane<State, Command, F extends Fact> {
   #write(session: Session, batch: Batch<State, Command, F>): Promise<unknown> {
     return Promise.all([
       this.#source.store.save(session, { states: batch.states, facts: batch.facts }),
-      this.#remember(session, batch),
+      writeRecords(session, batch.done),
     ])
   }
 
@@ -295,17 +292,7 @@ export class Lane<State, Command, F extends Fact> {
     const waitMs = ids.length === 1 ? this.#patience.waitMs : Math.min(this.#patience.waitMs, HOLD_MS)
     this.#waiting = true
     const look = setInterval(async () => {
-      const holders = await this.#db<Holder>`
-        with recursive before_us (pid) as (
-          select unnest(pg_blocking_pids(${session.pid}))
-          union
-          select unnest(pg_blocking_pids(pid)) from before_us
-        )
-        select a.pid, extract(epoch from clock_timestamp() - a.xact_start)::float8 as seconds
-        from   before_us
-        join   pg_stat_activity a on a.pid = before_us.pid
-        where  pg_blocking_pids(a.pid) = '{}' -- not those who only stand in the queue before us
-        order  by a.xact_start`.catch(() => [])
+      const holders = await holdersBefore(this.#db, session.pid).catch(() => [])
       if (holders.length > 0) this.#holders = holders
     }, waitMs / 4)
     const timeout = (ms: number) => session.text(`set local lock_timeout = ${Math.round(ms)}`)
@@ -323,7 +310,7 @@ export class Lane<State, Command, F extends Fact> {
   }
 
   async #refuseOnlyNew(session: Session, refused: Job<Command>[]) {
-    if ((await this.#answered(session, refused)).length > 0) throw new Clash()
+    if ((await findRecords(session, refused)).length > 0) throw new Clash()
   }
 
   #decide(batch: Batch<State, Command, F>, jobs: Job<Command>[], known: Answered[], blocked: Set<EntityId>) {
@@ -355,41 +342,6 @@ export class Lane<State, Command, F extends Fact> {
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   }
 
-  async #answered(tx: Session, jobs: Job<Command>[]): Promise<Answered[]> {
-    const found = await Promise.all(
-      [...Map.groupBy(jobs, (job) => job.scope)].map(
-        ([scope, ofScope]) => tx<Answered>`
-          select scope, key, fingerprint, answer
-          from   lockstep.commands
-          where  scope = ${scope} and key = any(string_to_array(${texts(ofScope.map((job) => job.key))}, chr(30)))`,
-      ),
-    )
-    return found.flat()
-  }
-
-  /** A row for every command with a key; one for the whole batch if there are commands without. */
-  #remember(tx: Session, { done }: Batch<State, Command, F>): Promise<unknown> {
-    const [keyed, keyless] = [
-      done.filter(({ job }) => job.fingerprint !== null),
-      done.filter(({ job }) => job.fingerprint === null),
-    ]
-    const statements = [...Map.groupBy(keyed, ({ job }) => job.scope)].map(
-      ([scope, ofScope]) => tx`
-        insert into lockstep.commands (scope, key, fingerprint, answer)
-        select ${scope}, key, fingerprint, answer::json
-        from   unnest(string_to_array(${texts(ofScope.map(({ job }) => job.key))}, chr(30)),
-                      string_to_array(${texts(ofScope.map(({ job }) => job.fingerprint as string))}, chr(30)),
-                      string_to_array(${texts(ofScope.map(({ executed }) => JSON.stringify(executed)))}, chr(30)))
-               as c (key, fingerprint, answer)`,
-    )
-    if (keyless.length > 0) {
-      const batch = `${batchesOf}${++batches}`
-      for (const { job, executed } of keyless) job.pending = { executed, batch }
-      statements.push(tx`insert into lockstep.commands (scope, key, answer) values ('batch', ${batch}, '{}')`)
-    }
-    return Promise.all(statements)
-  }
-
   /** The connection broke: on a new one the commands' keys, or the batch's record, tell what happened. */
   async #again(jobs: Job<Command>[]) {
     const batch = jobs.find((job) => job.pending)?.pending?.batch
@@ -397,7 +349,7 @@ export class Lane<State, Command, F extends Fact> {
     let tries = Math.max(...jobs.map((job) => job.tries++))
     do {
       await new Promise((resolve) => setTimeout(resolve, Math.min(1_000, 50 * 2 ** tries++)))
-      if (batch !== undefined) committed = await this.#wasCommitted(batch).catch(() => undefined)
+      if (batch !== undefined) committed = await wasCommitted(this.#db, batch).catch(() => undefined)
     } while (committed === undefined && jobs.some((job) => performance.now() - job.since < this.#options.deadlineMs))
     for (const job of jobs) {
       if (job.pending && committed === true) job.resolve(job.pending.executed)
@@ -408,18 +360,6 @@ export class Lane<State, Command, F extends Fact> {
         this.#queue.push(job)
       }
     }
-  }
-
-  /**
-   * Did the batch's transaction commit? Its record is found (after waiting for a commit under way), or written here so that it never can. The
-   * answer stays the same however often it is asked: the first asking may have lost its connection too.
-   */
-  async #wasCommitted(batch: string): Promise<boolean> {
-    const [record] = await this.#db<{ fingerprint: string | null }>`
-      insert into lockstep.commands as c (scope, key, fingerprint, answer) values ('batch', ${batch}, 'given up', '{}')
-      on conflict (scope, key) do update set fingerprint = c.fingerprint
-      returning fingerprint`
-    return record?.fingerprint === null
   }
 
   async #headHeld(jobs: Job<Command>[]) {
@@ -447,14 +387,6 @@ export class Lane<State, Command, F extends Fact> {
     }
   }
 }
-
-type Holder = { pid: number; seconds: number }
-type Answered = { scope: string; key: string; fingerprint: string | null; answer: string }
-
-const sessionOf = (holder: Holder | undefined) =>
-  holder
-    ? `the Postgres session with pid ${holder.pid}, in a transaction for ${Math.round(holder.seconds)} s`
-    : 'another session'
 
 function once(work: () => void): () => void {
   let done = false
