@@ -12,6 +12,7 @@ import { customerEvents } from '../src/services/customers/events.ts'
 import { noPreferences } from '../src/services/customers/preferences.ts'
 import { newKey } from '../src/services/customers/seal.ts'
 import { inventoryEvents } from '../src/services/inventory/events.ts'
+import { pricingEvents } from '../src/services/pricing/events.ts'
 import { testEngine } from '../src/testing.ts'
 import { createTestDatabase } from './database.ts'
 
@@ -25,7 +26,7 @@ test('every event that the services append is as its contract and the published 
   })
   await using _ = engine
   if (!services) throw new Error('no services')
-  const { catalog, inventory, customers } = services
+  const { catalog, inventory, customers, pricing } = services
   const shop = { catalog, inventory, customers, db: engine.db }
 
   await seedDemo({ shop })
@@ -42,6 +43,12 @@ test('every event that the services append is as its contract and the published 
   const vase = normalProduct({ id: 'vase', title: 'Vase', variants: [plain] })
   await catalog.execute({ type: 'create', product: vase })
   await engine.settle()
+  const sale = { scope: { products: ['vase'] }, effect: { percentOff: 20 }, startsAt: '2020-01-01T00:00:00.000Z' }
+  const promotion = { id: 'sale', name: 'Sale', ...sale, endsAt: '2099-01-01T00:00:00.000Z' }
+  await pricing.execute({ type: 'create-promotion', promotion })
+  while (await pricing.repriceOnce());
+  await pricing.execute({ type: 'end-promotion', id: 'sale' })
+  while (await pricing.repriceOnce());
   const fields = { variants: [rich], attributes: { height: 20, glazed: true, from: 'Delft' }, vendorId: 'potter' }
   await catalog.execute({ type: 'update', productId: 'vase', fields })
   await catalog.execute({ type: 'update', productId: 'vase', fields: { variants: [plain], vendorId: null } })
@@ -71,7 +78,12 @@ test('every event that the services append is as its contract and the published 
   await customers.execute({ type: 'erase', customerId: 'ida' })
   await engine.settle()
 
-  const contracts: Record<string, z.ZodType> = { ...catalogEvents, ...inventoryEvents, ...customerEvents }
+  const contracts: Record<string, z.ZodType> = {
+    ...catalogEvents,
+    ...inventoryEvents,
+    ...pricingEvents,
+    ...customerEvents,
+  }
   const { schemas } = asyncApi('0').components
   const published = Object.fromEntries(
     Object.entries(schemas).map(([name, schema]) => [name, z.fromJSONSchema(schema as never)]),

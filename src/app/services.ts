@@ -6,6 +6,7 @@ import { collectionsService } from '../services/collections/service.ts'
 import { customersService } from '../services/customers/service.ts'
 import { inventoryService } from '../services/inventory/service.ts'
 import { notificationsService } from '../services/notifications/service.ts'
+import { pricingService } from '../services/pricing/service.ts'
 import { searchService } from '../services/search/service.ts'
 import { seoService } from '../services/seo/service.ts'
 import { storefrontService } from '../services/storefront/service.ts'
@@ -18,6 +19,7 @@ export function wire(engine: Engine, config: Pick<Config, 'stock' | 'storefront'
     // sources
     catalog,
     inventory,
+    pricing: pricingService(engine),
     customers: customersService(engine),
     // consumers
     search: searchService(engine),
@@ -32,6 +34,7 @@ export function wire(engine: Engine, config: Pick<Config, 'stock' | 'storefront'
 export const serviceNames = [
   'catalog',
   'inventory',
+  'pricing',
   'customers',
   'search',
   'collections',

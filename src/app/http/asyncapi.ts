@@ -3,11 +3,13 @@ import { z } from 'zod'
 import { catalogEvents } from '../../services/catalog/events.ts'
 import { customerEvents } from '../../services/customers/events.ts'
 import { inventoryEvents } from '../../services/inventory/events.ts'
+import { pricingEvents } from '../../services/pricing/events.ts'
 
 /** The sources' contracts. A source's events.ts has its line here. */
 const contracts: Record<string, Record<string, z.ZodType>> = {
   catalog: catalogEvents,
   inventory: inventoryEvents,
+  pricing: pricingEvents,
   customers: customerEvents,
 }
 

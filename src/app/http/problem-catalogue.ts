@@ -76,6 +76,10 @@ export const catalogue: Record<string, CatalogueEntry> = {
     'Less than is reserved',
     'Orders and reservations hold more than that. Release them first, or set more.',
   ),
+  'promotion-over': entry(422, 'The promotion would be over already', 'Choose an end that is yet to come.'),
+  'too-many-rules': entry(409, 'So many rules there may not be', 'Remove some that are no longer needed.'),
+  'mixed-currencies': entry(422, 'Prices in several currencies', 'Ask for each currency by itself.'),
+  'total-too-large': entry(422, 'The total is too large', 'Ask for less at once.'),
   'not-dead': entry(
     409,
     'It is not a dead letter',
