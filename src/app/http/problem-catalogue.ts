@@ -62,6 +62,8 @@ export const catalogue: Record<string, CatalogueEntry> = {
     'More than is held',
     'Release at most what the reservation holds; `lines` says how much.',
   ),
+  'counted-in-the-future': entry(422, 'Nobody has counted that yet', 'Send the time at which it was counted.'),
+  'counted-since': entry(409, 'A later count is known', 'Count again, or leave out what `lines` names.'),
   'transfer-to-itself': entry(422, 'The goods are there already', 'Name two warehouses.'),
   'receipt-exceeds-delivery': entry(
     409,

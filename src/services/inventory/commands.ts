@@ -1,7 +1,7 @@
 /** What inventory can be asked to do. Quantities are whole units; ids were checked at the edge. */
 import type { EntityId } from '../../engine/decider.ts'
 import type { Trigger } from './events.ts'
-import { deliveryId, orderId, reservationId, stockId, warehouseId } from './state.ts'
+import { countId, deliveryId, orderId, reservationId, stockId, warehouseId } from './state.ts'
 
 export interface Line {
   sku: string
@@ -43,6 +43,15 @@ export type Command =
   | ({ type: 'set-quantity'; sku: string; warehouseId: string; quantity: number } & Cause)
   /** Adds to, or with a negative delta takes from, what is on hand; without a warehouse, in the preferred one. */
   | ({ type: 'adjust'; sku: string; warehouseId?: string; delta: number } & Cause)
+  /** Makes on hand what a count of its own time (ISO 8601 in UTC) says it should be; each SKU once. */
+  | ({
+      type: 'stocktake'
+      stocktakeId: string
+      warehouseId: string
+      countedAt: string
+      lines: Line[]
+      dryRun: boolean
+    } & Pick<Cause, 'trigger' | 'reason'>)
   /** A first count: creates the item if need be, sets on hand only while its level never moved. */
   | ({ type: 'set-initial'; sku: string; productId: string; warehouseId: string; quantity: number } & Cause &
       Thresholds)
@@ -91,6 +100,12 @@ export function touches(command: Command): EntityId[] {
     case 'set-quantity':
     case 'set-initial':
       return [stockId(command.sku), warehouseId(command.warehouseId)]
+    case 'stocktake':
+      return [
+        ...command.lines.map((line) => stockId(line.sku)),
+        warehouseId(command.warehouseId),
+        countId(command.warehouseId, command.countedAt),
+      ]
     case 'adjust':
       return command.warehouseId === undefined
         ? [stockId(command.sku)]

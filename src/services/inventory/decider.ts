@@ -8,6 +8,7 @@ import { evolve, type InventoryFact, tell } from './facts.ts'
 import { confirm, expire, extend, release, reserve } from './holds.ts'
 import { giveBack, order, type SellingRules } from './orders.ts'
 import type { State } from './state.ts'
+import { takeStock } from './stocktakes.ts'
 
 export interface InventoryRules extends SellingRules, Required<Thresholds> {}
 
@@ -45,6 +46,8 @@ export function inventoryDecider(rules: InventoryRules): Decider<State, Command,
           return setQuantity(draft, command, rules)
         case 'adjust':
           return adjust(draft, command, rules)
+        case 'stocktake':
+          return takeStock(draft, command, rules)
         case 'set-initial':
           return setInitial(draft, command, rules, rules)
         case 'open':

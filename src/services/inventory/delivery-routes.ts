@@ -11,17 +11,18 @@ import { readDeliveries } from './delivery-queries.ts'
 import { lines } from './order-routes.ts'
 
 const params = z.strictObject({ id: identifier })
-const expectedAt = z.iso
+/** A time with its offset from UTC, in years that Postgres and JavaScript write alike. */
+export const timeWithOffset = z.iso
   .datetime({ offset: true, error: 'must be a time like 2026-05-20T08:00:00Z' })
   .refine((at) => at >= '2000' && at < '2200', { error: 'must be in the years 2000 to 2199' })
 const reference = plainText(200).min(1, 'must not be empty')
-const receiptInput = z.strictObject({ reference, expectedAt, lines })
+const receiptInput = z.strictObject({ reference, expectedAt: timeWithOffset, lines })
 const transferInput = z.strictObject({
   from: identifier,
   to: identifier,
   lines,
   reference: reference.optional(),
-  expectedAt: expectedAt.optional(),
+  expectedAt: timeWithOffset.optional(),
 })
 const receiveInput = z.strictObject({ lines: lines.optional() }).nullish()
 

@@ -2,7 +2,7 @@
 import type { Fact } from '../../engine/decider.ts'
 import type { Data, FieldChange } from '../../engine/event.ts'
 import type { Stock, Trigger } from './events.ts'
-import type { DeliveryState, Held, OrderState, ReservationState, State, StockState } from './state.ts'
+import type { DeliveryState, Held, OrderState, ReservationState, State, StockState, WarehouseState } from './state.ts'
 
 /**
  * One movement of one level: one ledger row, one event, one version. All fields are always set, in one order: the hot path makes one
@@ -64,13 +64,21 @@ export interface Expected extends Fact {
   reference: string
 }
 
-/** Bookkeeping of reservations, orders and deliveries: no event of its own, since each movement has one. */
+export interface Stocktake {
+  stocktakeId: string
+  warehouseId: string
+  countedAt: string
+  lines: { sku: string; counted: number; expected: number }[]
+}
+
+/** Bookkeeping of reservations, orders, deliveries and stocktakes: no event of its own, since each movement has one. */
 export type Bookkeeping =
   | { type: 'reservation.held'; entity: string; reservation: ReservationState }
   | { type: 'reservation.closed'; entity: string; status: 'confirmed' | 'released' | 'expired' }
   | { type: 'reservation.reduced'; entity: string; lines: Held[] }
   | { type: 'reservation.extended'; entity: string; expiresAt: Date }
   | { type: 'delivery.announced' | 'delivery.changed'; entity: string; delivery: DeliveryState }
+  | { type: 'stocktake.taken'; entity: string; stocktake: Stocktake }
   | { type: 'order.placed' | 'order.returned'; entity: string; lines: Held[] }
 
 export type InventoryFact = Movement | Crossing | UpdateFailed | Expected | Bookkeeping
@@ -96,6 +104,8 @@ export function evolve(state: State | undefined, fact: InventoryFact): State | u
     case 'delivery.announced':
     case 'delivery.changed':
       return fact.delivery
+    case 'stocktake.taken':
+      return countedIn(state as WarehouseState, fact.stocktake)
     case 'order.placed':
       return place(state as OrderState | undefined, fact.lines)
     case 'order.returned':
@@ -159,6 +169,10 @@ const without = (lines: readonly Held[], given: readonly Held[]) =>
     const less = given.find((one) => sameLevel(one, line))?.quantity ?? 0
     return line.quantity > less ? [{ ...line, quantity: line.quantity - less }] : []
   })
+
+function countedIn(warehouse: WarehouseState, { lines }: Stocktake): WarehouseState {
+  return { ...warehouse, counted: [...(warehouse.counted ?? []), ...lines.map((line) => line.sku)] }
+}
 
 function place(order: OrderState | undefined, taken: Held[]): OrderState {
   const lines = (order?.lines ?? []).map((line) => {

@@ -4,6 +4,7 @@ import type { Sql } from '../../engine/database.ts'
 import type { EntityId, Versioned } from '../../engine/decider.ts'
 import { readDeliveries } from './delivery-queries.ts'
 import {
+  countId,
   type DeliveryState,
   deliveryId,
   type ExpiredLine,
@@ -25,6 +26,8 @@ interface Asked {
   orders: string[]
   deliveries: string[]
   warehouses: string[]
+  /** Time and warehouse of stocktakes. */
+  counts: string[]
 }
 
 interface Loaded {
@@ -51,6 +54,7 @@ export async function load(tx: Sql, ids: EntityId[], { skipLocked }: { skipLocke
     readReservations(tx, asked.reservations, states),
     loadDeliveries(tx, asked.deliveries, states),
     findOrders(tx, asked.orders, refers),
+    ...asked.counts.map((count) => readCount(tx, count, asked.skus, states)),
   ])
   while (refers.size > 0) {
     // An order may have got another SKU while we waited. Locking that one too is out of order; Postgres would break a deadlock.
@@ -79,7 +83,7 @@ export async function load(tx: Sql, ids: EntityId[], { skipLocked }: { skipLocke
 type Refers = Map<EntityId, string[]>
 
 function sorted(ids: EntityId[]): Asked {
-  const asked: Asked = { skus: [], reservations: [], orders: [], deliveries: [], warehouses: [] }
+  const asked: Asked = { skus: [], reservations: [], orders: [], deliveries: [], warehouses: [], counts: [] }
   for (const id of new Set(ids)) {
     const slash = id.indexOf('/')
     const name = id.slice(slash + 1)
@@ -92,6 +96,9 @@ function sorted(ids: EntityId[]): Asked {
         break
       case 'order':
         asked.orders.push(name)
+        break
+      case 'count':
+        asked.counts.push(name)
         break
       case 'delivery':
         asked.deliveries.push(name)
@@ -321,6 +328,35 @@ async function readWarehouses(tx: Sql, ids: string[], states: Loaded['states']):
   const rows = await tx<{ id: string; active: boolean }>`
     select id, active from inventory.warehouses where id = any(${ids}::text[]) order by id for share`
   for (const { id, active } of rows) states.set(warehouseId(id), { version: 0, state: { active } })
+}
+
+/** Under the locks of its SKUs: what is on hand now, without what moved since. */
+async function readCount(tx: Sql, count: string, skus: string[], states: Loaded['states']): Promise<void> {
+  const at = count.indexOf('@')
+  const countedAt = count.slice(0, at)
+  const warehouse = count.slice(at + 1)
+  const rows = await tx<{ sku: string; on_hand: number; again: boolean }>`
+    select l.sku,
+           (l.on_hand - coalesce((select sum(m.on_hand_delta)
+                                    from inventory.ledger m
+                                   where m.sku = l.sku
+                                     and m.warehouse_id = l.warehouse_id
+                                     and m.at > ${countedAt}::timestamptz
+                                     and m.reference_type is distinct from 'STOCKTAKE'), 0))::bigint as on_hand,
+           exists (select
+                     from inventory.stocktake_lines c
+                     join inventory.stocktakes t on t.id = c.stocktake_id
+                    where c.sku = l.sku
+                      and t.warehouse_id = l.warehouse_id
+                      and t.counted_at >= ${countedAt}::timestamptz) as again
+      from inventory.levels l
+     where l.warehouse_id = ${warehouse}
+       and l.sku = any(${skus}::text[])`
+  const state = {
+    onHand: new Map(rows.map((row) => [row.sku, row.on_hand])),
+    countedSince: new Set(rows.filter((row) => row.again).map((row) => row.sku)),
+  }
+  states.set(countId(warehouse, countedAt), { version: 0, state })
 }
 
 /** The SKUs of an order, reservation or delivery, as read after the locks. */

@@ -13,6 +13,7 @@ import { orderRoutes } from './order-routes.ts'
 import { itemsOfProduct, leadTimeOf, type ProductInventory, productInventoryOf } from './queries.ts'
 import { reservationRoutes } from './reservation-routes.ts'
 import { type InventorySettings, inventoryDefaults } from './settings.ts'
+import { stocktakeRoutes } from './stocktake-routes.ts'
 import { inventoryStore } from './store.ts'
 import { Sweeper } from './sweeper.ts'
 import { type Finding, verifyInventory } from './verify.ts'
@@ -43,6 +44,7 @@ export function inventoryService(engine: Engine, given: Partial<InventorySetting
       orderRoutes(app, db, execute)
       reservationRoutes(app, db, execute, settings)
       deliveryRoutes(app, db, execute)
+      stocktakeRoutes(app, db, execute)
       warehouseRoutes(app, db)
     },
     run: (signal) => sweeper.run(signal),

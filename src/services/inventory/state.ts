@@ -64,9 +64,18 @@ export interface DeliveryState {
 /** `warehouse/<id>`. */
 export interface WarehouseState {
   active: boolean
+  /** SKUs that a stocktake of this batch has counted. */
+  counted?: readonly string[]
 }
 
-export type State = StockState | ReservationState | OrderState | DeliveryState | WarehouseState
+/** `count/<time>@<warehouse>`: a warehouse's levels at that time, from the ledger. Stocktakes entered later count as done before. */
+export interface CountState {
+  onHand: ReadonlyMap<string, number>
+  /** SKUs that a stocktake has counted then or later. */
+  countedSince: ReadonlySet<string>
+}
+
+export type State = StockState | ReservationState | OrderState | DeliveryState | WarehouseState | CountState
 export type States = ReadonlyMap<EntityId, Versioned<State>>
 
 export const stockId = (sku: string): EntityId => `stock/${sku}`
@@ -75,12 +84,15 @@ export const orderId = (id: string): EntityId => `order/${id}`
 export const deliveryId = (id: string): EntityId => `delivery/${id}`
 export const warehouseId = (id: string): EntityId => `warehouse/${id}`
 
-// An entity's prefix says which state it has; these five are the only places that rely on it.
+// An entity's prefix says which state it has; these six are the only places that rely on it.
 export const stockIn = (states: States, sku: string) => states.get(stockId(sku))?.state as StockState | undefined
 export const reservationIn = (states: States, id: string) =>
   states.get(reservationId(id))?.state as ReservationState | undefined
 export const orderIn = (states: States, id: string) => states.get(orderId(id))?.state as OrderState | undefined
 export const deliveryIn = (states: States, id: string) => states.get(deliveryId(id))?.state as DeliveryState | undefined
+export const countId = (warehouse: string, countedAt: string): EntityId => `count/${countedAt}@${warehouse}`
+export const countIn = (states: States, warehouse: string, countedAt: string) =>
+  states.get(countId(warehouse, countedAt))?.state as CountState | undefined
 export const warehouseIn = (states: States, id: string) =>
   states.get(warehouseId(id))?.state as WarehouseState | undefined
 

@@ -2,7 +2,7 @@
 import { numbers, texts } from '../../engine/columns.ts'
 import type { Sql } from '../../engine/database.ts'
 import type { Changed, Store } from '../../engine/decider.ts'
-import { type InventoryFact, isMovement, type Movement } from './facts.ts'
+import { type InventoryFact, isMovement, type Movement, type Stocktake } from './facts.ts'
 import { load } from './load.ts'
 import type { DeliveryState, ReservationState, State, StockState } from './state.ts'
 
@@ -26,6 +26,7 @@ async function save(tx: Sql, changed: Batch): Promise<void> {
     saveReservations(tx, changed),
     saveLines(tx, movements),
     saveDeliveries(tx, changed),
+    saveStocktakes(tx, changed),
   ])
 }
 
@@ -321,4 +322,22 @@ function linesOf(deliveries: DeliveryState[]) {
     quantities: numbers(all.map((line) => line.quantity)),
     received: numbers(all.map((line) => line.received)),
   }
+}
+
+async function saveStocktakes(tx: Sql, { facts }: Batch): Promise<void> {
+  const taken: Stocktake[] = []
+  for (const { fact } of facts) if (fact.type === 'stocktake.taken') taken.push(fact.stocktake)
+  if (taken.length === 0) return
+  const lines = taken.flatMap(({ stocktakeId, lines }) => lines.map((line) => ({ stocktakeId, ...line })))
+  await Promise.all([
+    tx`
+      insert into inventory.stocktakes (id, warehouse_id, counted_at)
+      select * from unnest(${taken.map((one) => one.stocktakeId)}::text[], ${taken.map((one) => one.warehouseId)}::text[],
+                           ${taken.map((one) => one.countedAt)}::timestamptz[])`,
+    tx`
+      insert into inventory.stocktake_lines (stocktake_id, sku, counted, expected)
+      select * from unnest(${lines.map((line) => line.stocktakeId)}::text[], ${lines.map((line) => line.sku)}::text[],
+                           ${numbers(lines.map((line) => line.counted))}::bigint[],
+                           ${numbers(lines.map((line) => line.expected))}::bigint[])`,
+  ])
 }
