@@ -51,6 +51,20 @@ describe('what may come in', () => {
   ])('%j is none', (given) => {
     expect(email.safeParse(given).success).toBe(false)
   })
+  test('what was once taken as an e-mail address is taken again, as it is', () => {
+    const some = fc.oneof(
+      fc.emailAddress(),
+      fc.string(),
+      fc.tuple(fc.string({ unit: 'binary' }), fc.domain()).map((parts) => parts.join('@')),
+    )
+    fc.assert(
+      fc.property(some, (text) => {
+        const kept = email.safeParse(text)
+        if (kept.success) expect(email.parse(kept.data)).toBe(kept.data)
+      }),
+      { numRuns: 300 },
+    )
+  })
   test.each<[string, object, string]>([
     ['an unknown field', { vip: true }, ''],
     ['a blank name', { name: '  ' }, 'name'],
@@ -99,6 +113,19 @@ describe('what may come in', () => {
       'locale',
     ])
     expect(changesBetween(after, after)).toEqual([])
+  })
+  test('a name that every object knows is a name like others', () => {
+    const odd = { granted: true, source: 'web', textVersion: '1' }
+    const after = withTimes(
+      { ...noPreferences, ui: { toString: 1 }, consents: { constructor: odd } },
+      noPreferences,
+      'now',
+    )
+    expect(changesBetween(noPreferences, after)).toEqual([
+      { field: 'ui.toString', oldValue: null, newValue: 1 },
+      { field: 'consents.constructor', oldValue: null, newValue: { ...odd, at: 'now' } },
+    ])
+    expect(preferencesInput.safeParse(JSON.parse('{"ui":{"__proto__":1}}')).data).not.toHaveProperty('ui.__proto__', 1)
   })
 })
 

@@ -11,7 +11,10 @@ const channel = z.enum(['email', 'sms', 'push'])
 
 /** A word as programs write them. Preferences stay readable in events for good, so none takes a sentence. */
 const word = (max: number) =>
-  plainText(max).regex(/^[\w.:+-]+$/, 'must be one word of letters, digits and any of _ . : + -')
+  plainText(max).regex(
+    /^[a-zA-Z0-9][\w.:+-]*$/,
+    'must be one word: a letter or digit, then letters, digits and any of _ . : + -',
+  )
 const named = <Value extends z.ZodType>(value: Value, max: number) =>
   z.record(word(50), value).refine((record) => Object.keys(record).length <= max, `must have at most ${max} entries`)
 
@@ -63,8 +66,9 @@ function isLocale(text: string): boolean {
 
 /** A consent said again unchanged keeps its time. */
 export function withTimes({ consents, ...rest }: NormalPreferences, before: Preferences, at: string): Preferences {
+  const standing = new Map(Object.entries(before.consents))
   const timed = Object.entries(consents).map(([purpose, given]) => {
-    const had = before.consents[purpose]
+    const had = standing.get(purpose)
     const same = had !== undefined && isDeepStrictEqual({ ...given, at: had.at }, had)
     return [
       purpose,
@@ -81,9 +85,10 @@ export function changesBetween(before: Preferences, after: Preferences): FieldCh
     if (!isDeepStrictEqual(oldValue, newValue)) changes.push({ field, oldValue, newValue })
   }
   for (const part of ['channels', 'ui', 'consents'] as const) {
-    const [was, is]: [Record<string, unknown>, Record<string, unknown>] = [before[part], after[part]]
-    for (const name of new Set([...Object.keys(was), ...Object.keys(is)]))
-      compare(`${part}.${name}`, was[name], is[name])
+    // Maps, since a name may be one that every object knows: `constructor`.
+    const was = new Map<string, unknown>(Object.entries(before[part]))
+    const is = new Map<string, unknown>(Object.entries(after[part]))
+    for (const name of new Set([...was.keys(), ...is.keys()])) compare(`${part}.${name}`, was.get(name), is.get(name))
   }
   compare('locale', before.locale, after.locale)
   return changes
