@@ -1,9 +1,10 @@
-/** Keeps one searchable row a product, and the stock of its SKUs. */
+/** Keeps one searchable row a product, and the stock and effective prices of its SKUs. */
 import { type Projection, projection } from '../../engine/consumer.ts'
 import type { Sql } from '../../engine/database.ts'
 import type { LoggedEvent } from '../../engine/event.ts'
 import type { Product } from '../catalog/events.ts'
 import type { Stock } from '../inventory/events.ts'
+import type { PriceData } from '../pricing/events.ts'
 import { correctable } from './spelling.ts'
 import { lookupKey, plainWords, searchVector } from './words.ts'
 
@@ -17,19 +18,21 @@ const bodyMax = 100_000
 export function searchProjection(): Projection {
   return projection({
     name: 'search',
-    on: ['product.*', 'stock.updated', 'stock.reserved', 'stock.released', 'stock.out', 'stock.back'],
+    on: ['product.*', 'price.*', 'stock.updated', 'stock.reserved', 'stock.released', 'stock.out', 'stock.back'],
     async apply(changes, tx) {
       const products = changes.filter((change) => change.type.startsWith('product.'))
+      const prices = changes.filter((change) => change.type.startsWith('price.'))
       const stock = changes.filter((change) => change.type.startsWith('stock.'))
       // Pipelined: one round trip, executed in this order.
       await Promise.all([
+        prices.length > 0 && savePrices(prices, tx),
         products.length > 0 && saveProducts(products, tx),
         stock.length > 0 && saveStock(stock, tx),
         deriveInStock([...new Set(changes.map((change) => change.key))], tx),
       ])
     },
     async reset(tx) {
-      await tx`truncate search.products, search.stock, search.vocabulary`
+      await tx`truncate search.products, search.prices, search.stock, search.vocabulary`
     },
   })
 }
@@ -51,7 +54,8 @@ function saveRows(rows: ReturnType<typeof searchable>[], tx: Sql) {
       (product_id, version, live, title, category, vendor_id, tags, price_min, price_max, currency, offered, image, created_at,
        text_hash, words, sort_title, keys)
     select c.product_id, c.version, c.live, c.title, c.category, c.vendor_id, string_to_array(c.tags, ${separator}),
-           c.price_min, c.price_max, c.currency, c.offered, c.image, c.created_at, c.text_hash,
+           case when e.told then e.price_min else c.price_min end, case when e.told then e.price_max else c.price_max end,
+           case when e.told then e.currency else c.currency end, c.offered, c.image, c.created_at, c.text_hash,
            coalesce((select o.words from search.products o where o.product_id = c.product_id and o.text_hash = c.text_hash),
                     c.vector::tsvector),
            c.heading, string_to_array(c.keys, ${separator})
@@ -69,6 +73,10 @@ function saveRows(rows: ReturnType<typeof searchable>[], tx: Sql) {
                 ${rows.map((r) => r.keys)}::text[]
               ) as u (product_id, version, live, title, category, vendor_id, tags, price_min, price_max, currency, offered, image,
                       created_at, heading, vector, keys)) c
+      left join lateral (select true as told, s.price_min, s.price_max, s.currency
+                           from search.prices s
+                          where s.product_id = c.product_id
+                          limit 1) e on true
     on conflict (product_id) do update set
       version = excluded.version, live = excluded.live, title = excluded.title, category = excluded.category,
       vendor_id = excluded.vendor_id, tags = excluded.tags, price_min = excluded.price_min, price_max = excluded.price_max,
@@ -121,6 +129,35 @@ function searchable(change: LoggedEvent) {
     ]),
     keys: live ? joined(keys) : '',
   }
+}
+
+/** Kept for itself, and written into the product's row where that differs; list prices stand there until pricing has spoken. */
+function savePrices(changes: LoggedEvent[], tx: Sql) {
+  const rows = changes.map(({ key, version, data }) => {
+    const prices = Object.values((data as PriceData).prices)
+    const currency = prices[0]?.currency ?? null
+    const amounts = prices.filter((price) => price.currency === currency).map((price) => price.effective)
+    const [min, max] = amounts.length > 0 ? [Math.min(...amounts), Math.max(...amounts)] : [null, null]
+    return { key, version, currency, min, max }
+  })
+  const ids = rows.map((r) => r.key)
+  return Promise.all([
+    tx`
+      insert into search.prices as s (product_id, version, price_min, price_max, currency)
+      select * from unnest(
+        ${ids}::text[], ${rows.map((r) => r.version)}::bigint[], ${rows.map((r) => r.min)}::bigint[],
+        ${rows.map((r) => r.max)}::bigint[], ${rows.map((r) => r.currency)}::text[])
+      on conflict (product_id) do update
+      set version = excluded.version, price_min = excluded.price_min, price_max = excluded.price_max, currency = excluded.currency
+      where excluded.version > s.version`,
+    tx`
+      update search.products p
+         set price_min = s.price_min, price_max = s.price_max, currency = s.currency
+        from search.prices s
+       where p.product_id = any(${ids}::text[])
+         and s.product_id = p.product_id
+         and (p.price_min, p.price_max, p.currency) is distinct from (s.price_min, s.price_max, s.currency)`,
+  ])
 }
 
 /** Kept for itself: a stock's event may be here before its product's. */

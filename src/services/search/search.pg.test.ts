@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createTestDatabase } from '../../../test/database.ts'
-import { applySchema, productDeleted, productEvent, stockEvent } from '../../../test/made-events.ts'
+import { applySchema, madeEvent, productDeleted, productEvent, stockEvent } from '../../../test/made-events.ts'
 import { type Database, openDatabase } from '../../engine/database.ts'
 import type { LoggedEvent } from '../../engine/event.ts'
 import type { Product } from '../catalog/events.ts'
@@ -23,6 +23,30 @@ const find = (query: Record<string, unknown> = {}) => search(db, searchQuery.par
 const ids = async (query: Record<string, unknown> = {}) => (await find(query)).items.map((item) => item.id)
 const priced = (amount: number, sku: string): Partial<Product> => ({
   variants: [{ sku, options: {}, price: { amount, currency: 'EUR' } }],
+})
+
+describe('effective prices', () => {
+  const priceEvent = (id: string, version: number, effective: number) => {
+    const price = { list: 1_000, effective, currency: 'EUR', applied: [] }
+    const data = { productId: id, prices: { [`${id}-1`]: price }, problems: [], changes: [] }
+    return madeEvent('price.updated', id, `price/${id}`, version, data)
+  }
+  const priceOf = async (id: string) => (await find()).items.find((item) => item.id === id)?.price?.min
+
+  test('take the place of list prices, whichever comes first', async () => {
+    await apply(productEvent('a', 1, {}), productEvent('b', 1, {}), priceEvent('b', 1, 500))
+    await apply(priceEvent('a', 1, 600))
+    await apply(productEvent('b', 2, { title: 'New' }))
+    expect([await priceOf('a'), await priceOf('b')]).toEqual([600, 500])
+    expect(await ids({ priceMax: 550 })).toEqual(['b'])
+  })
+
+  test('are taken back by no older event, of the price or of the product', async () => {
+    await apply(priceEvent('a', 3, 700), productEvent('a', 3, {}))
+    await apply(priceEvent('a', 2, 100))
+    await apply(productEvent('a', 2, priced(50, 'a-1')))
+    expect(await priceOf('a')).toBe(700)
+  })
 })
 
 describe('what is found', () => {
