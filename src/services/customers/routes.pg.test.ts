@@ -232,6 +232,19 @@ describe('erasing', () => {
     expect((await call('GET', `/customers?email=${person.email}`)).body.items).toEqual([])
   })
 
+  test('is not undone by an error: what is logged of one has no personal value', async () => {
+    await engine.db`alter table customers.keys rename to lost`
+    const failed = [
+      await call('POST', '/customers', { ...person, id: 'unlucky', email: 'unlucky@privat.example' }),
+      await call('GET', `/customers?email=${person.email}`),
+    ]
+    await engine.db`alter table customers.lost rename to keys`
+    expect(failed.map(({ status }) => status)).toEqual([500, 500])
+    expect(logged.join('')).toContain('request failed')
+    expect(values.filter((value) => logged.join('').includes(value))).toEqual([])
+    expect(values.filter((value) => JSON.stringify(failed[0]?.body).includes(value))).toEqual([])
+  })
+
   test('is once and for all: the id stays taken, the address is free', async () => {
     const { id, email } = await create()
     expect((await call('POST', `/customers/${id}/erase`, {}, { 'if-match': '"9"' })).status).toBe(412)
