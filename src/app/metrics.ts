@@ -112,6 +112,6 @@ async function outOfStockProducts(db: Database): Promise<number> {
             left     join inventory.levels l using (sku)
             where    s.active
             group by s.product_id
-            having   coalesce(sum(l.on_hand - l.reserved), 0) <= 0) as gone`
+            having   coalesce(sum(greatest(l.on_hand - l.reserved - l.safety_stock, 0)), 0) <= 0) as gone`
   return row?.count ?? 0
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type StrategyName, strategies } from './allocation.ts'
+import { type StrategyName, sellable, strategies } from './allocation.ts'
 
 const shelf = (warehouseId: string, onHand: number, reserved = 0) => ({ warehouseId, onHand, reserved })
 const abc = [shelf('a', 2), shelf('b', 5), shelf('c', 9, 1)]
@@ -24,10 +24,12 @@ test.each<[StrategyName, string, typeof abc, number, [string, number][]]>([
   expect(strategies[name](levels, quantity).map((one) => [one.warehouseId, one.quantity])).toEqual(expected)
 })
 
-const level = fc.nat(9).chain((onHand) => fc.record({ onHand: fc.constant(onHand), reserved: fc.nat(onHand) }))
+const level = fc
+  .nat(9)
+  .chain((onHand) => fc.record({ onHand: fc.constant(onHand), reserved: fc.nat(onHand), safetyStock: fc.nat(3) }))
 const shelves = fc.array(level, { maxLength: 7 }).map((all) => all.map((one, n) => ({ warehouseId: `w${n}`, ...one })))
 const asked = fc.integer({ min: 1, max: 40 })
-const has = (one: { onHand: number; reserved: number }) => one.onHand - one.reserved
+const has = sellable
 
 describe.each(Object.entries(strategies))('%s', (_, take) => {
   test('takes exactly what is asked for or all there is, from each warehouse once and never more than it has', () => {

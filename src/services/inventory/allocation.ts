@@ -10,6 +10,12 @@ interface Shelf {
   warehouseId: string
   onHand: number
   reserved: number
+  safetyStock?: number
+}
+
+/** What a level has for sale: safety stock is kept back, and what is missing of it is no other level's debt. */
+export function sellable({ onHand, reserved, safetyStock }: Omit<Shelf, 'warehouseId'>): number {
+  return safetyStock ? Math.max(0, onHand - reserved - safetyStock) : onHand - reserved
 }
 
 /** Takes what is asked for, less only if there is less. Levels come in the order of preference, which settles every tie. */
@@ -20,7 +26,7 @@ function byPriority(levels: readonly Shelf[], quantity: number): Allocation[] {
   const taken: Allocation[] = []
   let left = quantity
   for (const level of levels) {
-    const some = Math.min(left, there(level))
+    const some = Math.min(left, sellable(level))
     if (some <= 0) continue
     taken.push({ warehouseId: level.warehouseId, quantity: some })
     left -= some
@@ -42,17 +48,16 @@ function byFewestSplits(levels: readonly Shelf[], quantity: number): Allocation[
   const fullest = fullestFirst(levels)
   for (const [n, level] of fullest.entries()) {
     const rest = new Set(fullest.slice(n))
-    const enough = levels.find((one) => rest.has(one) && there(one) >= left)
+    const enough = levels.find((one) => rest.has(one) && sellable(one) >= left)
     if (enough) return [...taken, { warehouseId: enough.warehouseId, quantity: left }]
-    if (there(level) <= 0) break
-    taken.push({ warehouseId: level.warehouseId, quantity: there(level) })
-    left -= there(level)
+    if (sellable(level) <= 0) break
+    taken.push({ warehouseId: level.warehouseId, quantity: sellable(level) })
+    left -= sellable(level)
   }
   return taken
 }
 
-const there = (level: Shelf) => level.onHand - level.reserved
-const fullestFirst = (levels: readonly Shelf[]) => levels.toSorted((a, b) => there(b) - there(a))
+const fullestFirst = (levels: readonly Shelf[]) => levels.toSorted((a, b) => sellable(b) - sellable(a))
 
 export const strategies = {
   priority: byPriority,

@@ -57,6 +57,8 @@ export type Command =
       Thresholds)
   /** Items for a product's SKUs in these warehouses, active; what is there already stays (document C, ProductCreatedEvent). */
   | ({ type: 'open'; productId: string; skus: string[]; warehouseIds: string[] } & Cause & Thresholds)
+  /** Keeps units of a level back from sale, and sets its item's thresholds; what is left out stays. */
+  | ({ type: 'plan'; sku: string; warehouseId: string; safetyStock?: number; reason?: string } & Thresholds)
   /** No more orders for these SKUs of the product; their history stays (document C, ProductDeletedEvent). */
   | ({ type: 'deactivate'; productId: string; skus: string[] } & Cause)
 
@@ -100,6 +102,8 @@ export function touches(command: Command): EntityId[] {
     case 'set-quantity':
     case 'set-initial':
       return [stockId(command.sku), warehouseId(command.warehouseId)]
+    case 'plan':
+      return [stockId(command.sku)]
     case 'stocktake':
       return [
         ...command.lines.map((line) => stockId(line.sku)),

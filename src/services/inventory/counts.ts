@@ -16,7 +16,7 @@ export function setQuantity(
   thresholds: StockThresholds,
 ): Decision<InventoryFact> {
   const { sku, warehouseId, quantity } = command
-  const stock = known(draft, sku)
+  const stock = stockOf(draft, sku)
   const level = stockedIn(draft, stock, warehouseId)
   const previous = level?.onHand ?? 0
   coversReserved(sku, warehouseId, level, quantity)
@@ -29,7 +29,7 @@ export function setQuantity(
 /** Adds or takes units. */
 export function adjust(draft: Draft, command: Of<'adjust'>, thresholds: StockThresholds): Decision<InventoryFact> {
   const { sku, delta } = command
-  const stock = known(draft, sku)
+  const stock = stockOf(draft, sku)
   const warehouseId = command.warehouseId ?? stock.stock.levels[0]?.warehouseId ?? ''
   const level = stockedIn(draft, stock, warehouseId)
   const previous = level?.onHand ?? 0
@@ -130,11 +130,11 @@ function itemFor(
   return { ...itemOf(found), productId, active: true, changes }
 }
 
-function itemOf({ stock, reorderThreshold, targetLevel }: StockState): Omit<Item, 'changes'> {
+export function itemOf({ stock, reorderThreshold, targetLevel }: StockState): Omit<Item, 'changes'> {
   return { sku: stock.sku, productId: stock.productId, active: stock.active, reorderThreshold, targetLevel }
 }
 
-function known(draft: Draft, sku: string): StockState {
+export function stockOf(draft: Draft, sku: string): StockState {
   const stock = draft.stock(sku)
   if (stock) return stock
   throw new Rejected('unknown-sku', { lines: [{ sku }] }, `there is no stock of ${sku}`)

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { specification } from '../../engine/decider-testing.ts'
+import { sellable } from './allocation.ts'
 import type { Command } from './commands.ts'
 import { inventoryDecider } from './decider.ts'
 import { inventoryEvents } from './events.ts'
@@ -219,6 +220,43 @@ test('an admin count below what is reserved is refused with the numbers', () => 
     .rejected('below-reserved', { sku: 'A', warehouseId: 'w', requested: 2, reserved: 3, onHand: 5 })
 })
 
+describe('safety stock', () => {
+  const keep = (safetyStock: number, warehouseId = 'w'): Command => ({
+    type: 'plan',
+    sku: 'A',
+    warehouseId,
+    safetyStock,
+  })
+
+  test('is not sold, stays on hand, and what is missing of it is not owed by another warehouse', () => {
+    const kept = given(...stocked('A', ['w', 5], ['v', 1]))
+      .when(keep(2))
+      .when(keep(9, 'v'))
+    expect(stockIn(kept.states, 'A')?.stock).toMatchObject({ onHand: 6, available: 3 })
+    kept.when(order(4)).rejected('insufficient-stock', { lines: [{ sku: 'A', requested: 4, available: 3 }] })
+    const sold = kept.when(order(3))
+    expect(sold.facts.filter(isMovement).map((fact) => [fact.warehouseId, fact.onHandDelta])).toEqual([['w', -3]])
+    expect(stockIn(sold.states, 'A')?.stock).toMatchObject({ onHand: 3, available: 0 })
+    expect(available(sold.when(keep(0)).states)).toBe(2)
+  })
+
+  test('that takes the last units off sale says that they are out, and given free that they are back', () => {
+    const out = given(...stocked('A', ['w', 5])).when(keep(5))
+    expect(types(out.facts)).toEqual(['stock.updated', 'stock.low', 'stock.out'])
+    out.when(keep(5)).then()
+    expect(types(out.when(keep(1)).facts)).toEqual(['stock.updated', 'stock.back'])
+  })
+
+  test('does not touch what is reserved already', () => {
+    const held = given(...stocked('A', ['w', 5]))
+      .when({ type: 'reserve', reservationId: 'r1', lines: [{ sku: 'A', quantity: 4 }], ttlSeconds: 9 })
+      .when(keep(5))
+    expect(available(held.states)).toBe(0)
+    const sold = held.when({ type: 'confirm', reservationId: 'r1' })
+    expect(stockIn(sold.states, 'A')?.stock).toMatchObject({ onHand: 1, reserved: 0, available: 0 })
+  })
+})
+
 test('a first count is set while nothing moved, and kept from then on', () => {
   const first: Command = { type: 'set-initial', sku: 'A', productId: 'p-A', warehouseId: 'w', quantity: 9 }
   const counted = given(...stocked('A', ['w', 0])).when(first)
@@ -246,6 +284,12 @@ const commands = fc.array(
     fc.record({ type: fc.constant('cancel' as const), orderId: id }),
     fc.record({ type: fc.constant('reserve' as const), reservationId: id, lines, ttlSeconds: fc.constant(60) }),
     fc.record({ type: fc.constant('confirm' as const), reservationId: id }),
+    fc.record({
+      type: fc.constant('plan' as const),
+      sku: fc.constantFrom('A', 'B'),
+      warehouseId: fc.constantFrom('near', 'far'),
+      safetyStock: fc.nat(4),
+    }),
     fc.record({ type: fc.constant('release' as const), reservationId: id }),
     fc.record({ type: fc.constant('release' as const), reservationId: id, lines }),
   ),
@@ -289,6 +333,7 @@ test('whatever comes in whatever order: nothing is oversold, nothing half done, 
             expect(level.reserved).toBeGreaterThanOrEqual(0)
             expect(level.onHand).toBeGreaterThanOrEqual(level.reserved)
           }
+          expect(stock.available).toBe(stock.levels.reduce((sum, level) => sum + sellable(level), 0))
           expect(stock.onHand).toBeLessThanOrEqual(initial)
           const sold = ['1', '2', '3', '4', '5', '6']
             .flatMap((order) => orderIn(outcome.states, order)?.lines ?? [])

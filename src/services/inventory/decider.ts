@@ -7,6 +7,7 @@ import { Draft } from './draft.ts'
 import { evolve, type InventoryFact, tell } from './facts.ts'
 import { confirm, expire, extend, release, reserve } from './holds.ts'
 import { giveBack, order, type SellingRules } from './orders.ts'
+import { plan } from './planning.ts'
 import type { State } from './state.ts'
 import { takeStock } from './stocktakes.ts'
 
@@ -52,6 +53,8 @@ export function inventoryDecider(rules: InventoryRules): Decider<State, Command,
           return setInitial(draft, command, rules, rules)
         case 'open':
           return open(draft, command, rules, rules)
+        case 'plan':
+          return plan(draft, command, rules)
         case 'deactivate':
           return deactivate(draft, command, rules)
       }

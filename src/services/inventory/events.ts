@@ -8,6 +8,8 @@ export const level = z.strictObject({
   inventoryItemId: z.string(),
   onHand: z.int(),
   reserved: z.int(),
+  /** Units kept back from sale; left out when there are none. */
+  safetyStock: z.int().optional(),
 })
 
 export const stock = z.strictObject({
@@ -15,7 +17,7 @@ export const stock = z.strictObject({
   productId: z.string(),
   /** False once the product was deleted: no more orders, the history stays (C, ProductDeletedEvent). */
   active: z.boolean(),
-  /** Units over all warehouses. available = onHand − reserved. */
+  /** Units over all warehouses. available is what is for sale: each level's onHand − reserved − safetyStock, but not less than none. */
   onHand: z.int(),
   reserved: z.int(),
   available: z.int(),

@@ -1,7 +1,8 @@
 /** What can happen in inventory, what each fact makes of the state, and the event that tells it. */
 import type { Fact } from '../../engine/decider.ts'
 import type { Data, FieldChange } from '../../engine/event.ts'
-import type { Stock, Trigger } from './events.ts'
+import { sellable } from './allocation.ts'
+import type { Level, Stock, Trigger } from './events.ts'
 import type { DeliveryState, Held, OrderState, ReservationState, State, StockState, WarehouseState } from './state.ts'
 
 /**
@@ -37,6 +38,8 @@ export interface Item {
   active: boolean
   reorderThreshold: number
   targetLevel: number
+  /** The moved level's from now on; as it was when absent. */
+  safetyStock?: number
   changes: FieldChange[]
 }
 
@@ -119,9 +122,12 @@ export function evolve(state: State | undefined, fact: InventoryFact): State | u
 export function move(before: StockState | undefined, fact: Movement): StockState {
   const { warehouseId, item } = fact
   const was = before?.stock
-  const level = { warehouseId, inventoryItemId: fact.itemId, onHand: fact.onHand, reserved: fact.reserved }
   const levels = was ? was.levels.slice() : []
   const at = levels.findIndex((found) => found.warehouseId === warehouseId)
+  const old = levels[at]
+  const level: Level = { warehouseId, inventoryItemId: fact.itemId, onHand: fact.onHand, reserved: fact.reserved }
+  const safetyStock = item?.safetyStock ?? old?.safetyStock
+  if (safetyStock) level.safetyStock = safetyStock
   if (at < 0) levels.push(level)
   else levels[at] = level
   const onHand = (was?.onHand ?? 0) + fact.onHandDelta
@@ -132,7 +138,7 @@ export function move(before: StockState | undefined, fact: Movement): StockState
     active: (item ?? (was as Stock)).active,
     onHand,
     reserved,
-    available: onHand - reserved,
+    available: (was?.available ?? 0) - (old ? sellable(old) : 0) + sellable(level),
     levels,
   }
   return {

@@ -44,6 +44,25 @@ const counted = z.object({
   version: z.int(),
   syncToken: z.string(),
 })
+const planInput = z
+  .strictObject({
+    safetyStock: count.optional(),
+    reorderThreshold: count.optional(),
+    targetLevel: count.optional(),
+    reason: plainText(500).optional(),
+  })
+  .refine((given) => Object.keys(given).some((name) => name !== 'reason'), { error: 'must set something' })
+const planned = z.object({
+  inventoryItemId: z.string(),
+  sku: z.string(),
+  warehouseId: z.string(),
+  safetyStock: z.int(),
+  reorderThreshold: z.int(),
+  targetLevel: z.int(),
+  available: z.int(),
+  version: z.int(),
+  syncToken: z.string(),
+})
 const item = z.object({
   sku: z.string(),
   active: z.boolean(),
@@ -64,6 +83,7 @@ const item = z.object({
       inventoryItemId: z.string(),
       onHand: z.int(),
       reserved: z.int(),
+      safetyStock: z.int(),
       available: z.int(),
     }),
   ),
@@ -193,6 +213,34 @@ export function itemRoutes(
       config: mayAsk,
     },
     async (request) => ({ success: true as const, data: productInventoryOf(await itemsOf(request.params.id)) }),
+  )
+
+  app.patch(
+    '/inventory-items/:id',
+    {
+      schema: {
+        summary: 'Keep units back from sale in this warehouse; set when to order more of the SKU, and how much',
+        tags,
+        params,
+        body: planInput,
+        response: { 200: planned },
+      },
+      config: { roles: ['ADMIN'] },
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      const found = await itemOf(db, id)
+      const level = found?.levels.find((one) => one.inventoryItemId === id)
+      if (!found || !level) throw notFound('inventory item', id)
+      const { sku } = found
+      const command: Command = { type: 'plan', sku, warehouseId: level.warehouseId, ...request.body }
+      const entity = stockId(sku)
+      const { answer, versions } = await execute(command, commandOptions(request, entity))
+      const version = versions[entity] ?? found.version // without an event it was so already
+      reply.header('etag', etag(version))
+      const now = answer as Omit<z.infer<typeof planned>, 'inventoryItemId' | 'version' | 'syncToken'>
+      return { inventoryItemId: id, ...now, version, syncToken: syncToken(entity, version) }
+    },
   )
 
   app.get(

@@ -2,7 +2,9 @@
 import { texts } from '../../engine/columns.ts'
 import type { Sql } from '../../engine/database.ts'
 import type { EntityId, Versioned } from '../../engine/decider.ts'
+import { sellable } from './allocation.ts'
 import { readDeliveries } from './delivery-queries.ts'
+import type { Level } from './events.ts'
 import {
   countId,
   type DeliveryState,
@@ -179,6 +181,7 @@ interface LevelRow {
   item_id: string
   on_hand: number
   reserved: number
+  safety_stock: number
   moved: boolean
 }
 
@@ -213,7 +216,7 @@ async function readStock(
          order by sku
            for update`
   const levels = tx<LevelRow>`
-    select l.sku, l.warehouse_id, l.item_id, l.on_hand, l.reserved, l.moved
+    select l.sku, l.warehouse_id, l.item_id, l.on_hand, l.reserved, l.safety_stock, l.moved
       from inventory.levels l
       join inventory.warehouses w on w.id = l.warehouse_id
      where l.sku = any(${skus}::text[])
@@ -251,10 +254,12 @@ function compose(rows: StockRow[], levels: LevelRow[], expired: ExpiredRow[], st
     if (!found) continue
     const { stock } = found.state
     const { warehouse_id: warehouseId, item_id: inventoryItemId, on_hand: onHand, reserved } = row
-    stock.levels.push({ warehouseId, inventoryItemId, onHand, reserved })
+    const level: Level = { warehouseId, inventoryItemId, onHand, reserved }
+    if (row.safety_stock > 0) level.safetyStock = row.safety_stock
+    stock.levels.push(level)
     stock.onHand += onHand
     stock.reserved += reserved
-    stock.available += onHand - reserved
+    stock.available += sellable(level)
     if (!row.moved) found.untouched.push(warehouseId)
   }
   for (const { sku, warehouse_id, quantity, reservation_id, order_id, expires_at } of expired) {

@@ -1,5 +1,6 @@
 /** What can be asked about stock. Units of reservations past their time count as available, whether or not they were swept. */
 import type { Sql } from '../../engine/database.ts'
+import { sellable } from './allocation.ts'
 import { type Incoming, incomingOfProduct } from './delivery-queries.ts'
 
 export interface LevelView {
@@ -8,6 +9,7 @@ export interface LevelView {
   warehouseName: string
   onHand: number
   reserved: number
+  safetyStock: number
   available: number
   leadTimeMin: number
   leadTimeMax: number
@@ -41,6 +43,7 @@ interface LevelRow {
   name: string
   on_hand: number
   reserved: number
+  safety_stock: number
   lead_time_min: number
   lead_time_max: number
 }
@@ -56,7 +59,7 @@ export async function itemsOfProduct(sql: Sql, productId: string): Promise<ItemV
        group by l.sku, l.warehouse_id
     )
     select s.sku, s.product_id, s.active, s.version, s.reorder_threshold, s.target_level,
-           l.item_id, l.warehouse_id, w.name, l.on_hand, l.reserved - coalesce(due.quantity, 0) as reserved,
+           l.item_id, l.warehouse_id, w.name, l.on_hand, l.reserved - coalesce(due.quantity, 0) as reserved, l.safety_stock,
            w.lead_time_min, w.lead_time_max
       from inventory.stock s
       join inventory.levels l on l.sku = s.sku
@@ -100,13 +103,14 @@ function itemsFrom(rows: LevelRow[], incoming: Incoming[]): ItemView[] {
       }
       items.set(row.sku, item)
     }
-    const available = row.on_hand - row.reserved
+    const available = sellable({ onHand: row.on_hand, reserved: row.reserved, safetyStock: row.safety_stock })
     item.levels.push({
       inventoryItemId: row.item_id,
       warehouseId: row.warehouse_id,
       warehouseName: row.name,
       onHand: row.on_hand,
       reserved: row.reserved,
+      safetyStock: row.safety_stock,
       available,
       leadTimeMin: row.lead_time_min,
       leadTimeMax: row.lead_time_max,

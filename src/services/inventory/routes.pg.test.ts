@@ -8,6 +8,7 @@ import type { App } from '../../engine/http.ts'
 import { type TestEngine, testEngine } from '../../testing.ts'
 import { catalogService } from '../catalog/service.ts'
 import { type InventoryService, inventoryService } from './service.ts'
+import { itemId } from './state.ts'
 import { Sweeper } from './sweeper.ts'
 
 let engine: TestEngine
@@ -360,6 +361,43 @@ test('the sweeper gives back what forgotten reservations hold, in every SKU, and
     'stock.back',
   ])
   expect(await available(id)).toEqual([5, 5])
+})
+
+test('safety stock is kept back from orders and answers, by version, and thresholds decide what is low', async () => {
+  const { id, skus } = await product(5)
+  const [sku] = skus as [string]
+  const path = `/inventory-items/${itemId(sku, 'main')}`
+  const plan = { safetyStock: 2, reorderThreshold: 3, targetLevel: 9 }
+  const { status, body, headers } = await call('PATCH', path, plan)
+  expect(status).toBe(200)
+  expect(body).toMatchObject({
+    sku,
+    warehouseId: 'main',
+    ...plan,
+    available: 3,
+    syncToken: `stock/${sku}@${body.version}`,
+  })
+  expect((await call('PATCH', path, plan)).headers.etag).toBe(headers.etag)
+  expect((await call('GET', `/products/${id}/inventory`)).body.items[0]).toMatchObject({
+    onHand: 5,
+    available: 3,
+    reorderThreshold: 3,
+    targetLevel: 9,
+    levels: [{ safetyStock: 2, available: 3 }],
+  })
+  expect((await call('GET', `/inventory-items/by-product/${id}`)).body.data).toMatchObject({
+    totalQuantityAvailable: 3,
+    isLowStock: true,
+  })
+  expect((await call('GET', `${path}/availability?quantity=4`)).body.data).toMatchObject({ isAvailable: false })
+  expect((await call('POST', '/orders', { lines: [{ sku, quantity: 4 }] })).status).toBe(409)
+  expect((await call('POST', '/orders', { lines: [{ sku, quantity: 3 }] })).status).toBe(201)
+
+  expect((await call('PATCH', path, { safetyStock: 0 }, { 'if-match': '"1"' })).status).toBe(412)
+  expect((await call('PATCH', path, { safetyStock: -1 })).status).toBe(422)
+  expect((await call('PATCH', path, {})).status).toBe(422)
+  expect((await call('PATCH', '/inventory-items/none', plan)).status).toBe(404)
+  expect((await call('PATCH', path, plan, {}, 'product-service')).status).toBe(403)
 })
 
 test('a count can not go below what is reserved', async () => {

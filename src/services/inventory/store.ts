@@ -119,6 +119,17 @@ async function saveLevels(tx: Sql, { states }: Batch, movements: Moved[]): Promi
                     ${old.moved}::bool[]) as v (sku, warehouse_id, on_hand, reserved, moved)
        where l.sku = v.sku and l.warehouse_id = v.warehouse_id`)
   }
+  const kept = new Map<string, Movement>()
+  for (const { fact } of movements) if (fact.item?.safetyStock !== undefined) kept.set(fact.itemId, fact)
+  if (kept.size > 0) {
+    const facts = [...kept.values()]
+    work.push(tx`
+      update inventory.levels l
+         set safety_stock = v.safety_stock
+        from unnest(${facts.map((fact) => fact.itemId)}::text[],
+                    ${numbers(facts.map((fact) => fact.item?.safetyStock ?? 0))}::bigint[]) as v (item_id, safety_stock)
+       where l.item_id = v.item_id`)
+  }
   if (fresh.count > 0) {
     work.push(tx`
       insert into inventory.levels (sku, warehouse_id, item_id, on_hand, reserved, moved)
