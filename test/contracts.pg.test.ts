@@ -68,6 +68,8 @@ test('every event that the services append is as its contract and the published 
   await engine.db`update inventory.reservations set expires_at = clock_timestamp() - interval '1 second' where id = 'r3'`
   await inventory.execute({ type: 'expire', reservationIds: ['r3'] })
   await inventory.execute({ type: 'cancel', orderId: 'o1', reason: 'changed my mind' })
+  const lines = [{ sku: 'VASE-1', quantity: 5 }]
+  await inventory.execute({ type: 'announce', deliveryId: 'd1', to: 'main', lines })
   await catalog.execute({ type: 'delete', productId: 'vase' })
   const person = { name: 'Ida', email: 'ida@example.com', phone: null, addresses: [] }
   const asked = { marketing: { granted: true, source: 'web', textVersion: '1' } }
