@@ -1,26 +1,24 @@
 /** Reads and locks what a batch of commands needs to know. */
 import { texts } from '../../engine/columns.ts'
 import type { Sql } from '../../engine/database.ts'
-import type { EntityId, Versioned } from '../../engine/decider.ts'
+import type { EntityId } from '../../engine/decider.ts'
 import { sellable } from './allocation.ts'
-import { readDeliveries } from './delivery-queries.ts'
+import { loadDeliveries, lockDeliveries } from './delivery-store.ts'
 import type { Level } from './events.ts'
+import { type Read, type Refers, refer } from './locked.ts'
+import { lockReservations, readReservations } from './reservation-store.ts'
 import {
-  countId,
   type DeliveryState,
-  deliveryId,
   type ExpiredLine,
-  type Held,
   type OrderState,
   orderId,
   type ReservationState,
-  type ReservationStatus,
-  reservationId,
   type State,
   type StockState,
   stockId,
   warehouseId,
 } from './state.ts'
+import { readCount } from './stocktake-store.ts'
 
 interface Asked {
   skus: string[]
@@ -33,18 +31,19 @@ interface Asked {
 }
 
 interface Loaded {
-  states: Map<EntityId, Versioned<State>>
+  states: Read
   blocked: EntityId[]
 }
 
 /**
- * Locks reservations, then deliveries, warehouses and SKUs, each in id order, and reads everything else only then: after the wait for a lock, a statement of its
- * own sees what the holder before has committed, which a join in the locking statement would not (read committed). New orders for known
- * SKUs take one round trip; whoever asks for a reservation, delivery or order that is there takes more, to learn its SKUs.
+ * Locks reservations, then deliveries, warehouses and SKUs, each in id order, and reads everything else only then: after the wait for a
+ * lock, a statement of its own sees what the holder before has committed, which a join in the locking statement would not (read
+ * committed). New orders for known SKUs take one round trip; whoever asks for a reservation, delivery or order that is there takes more,
+ * to learn its SKUs.
  */
 export async function load(tx: Sql, ids: EntityId[], { skipLocked }: { skipLocked: boolean }): Promise<Loaded> {
   const asked = sorted(ids)
-  const states: Loaded['states'] = new Map()
+  const states: Read = new Map()
   const blocked = new Set<EntityId>()
   const refers: Refers = new Map()
   if (asked.reservations.length > 0) await lockReservations(tx, asked.reservations, skipLocked, refers, blocked)
@@ -81,9 +80,6 @@ export async function load(tx: Sql, ids: EntityId[], { skipLocked }: { skipLocke
   return { states, blocked: [...blocked] }
 }
 
-/** The SKUs that a reservation, a delivery or an order is about. */
-type Refers = Map<EntityId, string[]>
-
 function sorted(ids: EntityId[]): Asked {
   const asked: Asked = { skus: [], reservations: [], orders: [], deliveries: [], warehouses: [], counts: [] }
   for (const id of new Set(ids)) {
@@ -110,50 +106,6 @@ function sorted(ids: EntityId[]): Asked {
     }
   }
   return asked
-}
-
-const refer = (refers: Refers, id: EntityId, sku: string) => void refers.set(id, [...(refers.get(id) ?? []), sku])
-
-async function lockReservations(tx: Sql, ids: string[], skipLocked: boolean, refers: Refers, blocked: Set<EntityId>) {
-  const [locked, lines] = await Promise.all([
-    skipLocked
-      ? tx<{ id: string }>`
-          select id from inventory.reservations where id = any(${ids}::text[]) order by id for update skip locked`
-      : tx<{ id: string }>`
-          select id from inventory.reservations where id = any(${ids}::text[]) order by id for update`,
-    tx<{ id: string; sku: string | null }>`
-      select distinct r.id, l.sku
-        from inventory.reservations r
-        left join inventory.reservation_lines l on l.reservation_id = r.id and l.released_at is null
-       where r.id = any(${ids}::text[])`,
-  ])
-  const ours = new Set(locked.map((row) => row.id))
-  for (const { id, sku } of lines) {
-    if (!ours.has(id)) skipLocked && blocked.add(reservationId(id))
-    else if (sku !== null) refer(refers, reservationId(id), sku)
-  }
-}
-
-async function lockDeliveries(tx: Sql, ids: string[], skipLocked: boolean, refers: Refers, blocked: Set<EntityId>) {
-  const [locked, lines] = await Promise.all([
-    skipLocked
-      ? tx<{ id: string }>`
-          select id from inventory.deliveries where id = any(${ids}::text[]) order by id for update skip locked`
-      : tx<{ id: string }>`
-          select id from inventory.deliveries where id = any(${ids}::text[]) order by id for update`,
-    // Which SKUs a delivery is about never changes.
-    tx<{ id: string; sku: string }>`
-      select delivery_id as id, sku from inventory.delivery_lines where delivery_id = any(${ids}::text[])`,
-  ])
-  const ours = new Set(locked.map((row) => row.id))
-  for (const { id, sku } of lines) {
-    if (ours.has(id)) refer(refers, deliveryId(id), sku)
-    else if (skipLocked) blocked.add(deliveryId(id))
-  }
-}
-
-async function loadDeliveries(tx: Sql, ids: string[], states: Loaded['states']): Promise<void> {
-  for (const state of await readDeliveries(tx, ids)) states.set(deliveryId(state.deliveryId), { version: 0, state })
 }
 
 /** Most orders asked for are new, and not found. */
@@ -194,13 +146,7 @@ interface ExpiredRow {
   expires_at: Date
 }
 
-async function readStock(
-  tx: Sql,
-  skus: string[],
-  skipLocked: boolean,
-  states: Loaded['states'],
-  blocked: Set<EntityId>,
-) {
+async function readStock(tx: Sql, skus: string[], skipLocked: boolean, states: Read, blocked: Set<EntityId>) {
   if (skus.length === 0) return
   const rows = skipLocked
     ? tx<StockRow>`
@@ -235,7 +181,7 @@ async function readStock(
   }
 }
 
-function compose(rows: StockRow[], levels: LevelRow[], expired: ExpiredRow[], states: Loaded['states']): void {
+function compose(rows: StockRow[], levels: LevelRow[], expired: ExpiredRow[], states: Read): void {
   const open = new Map<string, { state: Writable<StockState>; untouched: string[]; expired: ExpiredLine[] }>()
   for (const row of rows) {
     const { sku, product_id: productId, active } = row
@@ -276,41 +222,7 @@ function compose(rows: StockRow[], levels: LevelRow[], expired: ExpiredRow[], st
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
-async function readReservations(tx: Sql, ids: string[], states: Loaded['states']): Promise<void> {
-  if (ids.length === 0) return
-  const rows = await tx<{
-    id: string
-    status: ReservationStatus
-    order_id: string | null
-    expires_at: Date
-    lapsed: boolean
-    lines: Held[]
-  }>`
-    select r.id, r.status, r.order_id, r.expires_at,
-           r.status = 'held' and coalesce(bool_or(l.released_at is not null), false) as lapsed,
-           coalesce(
-             jsonb_agg(jsonb_build_object('sku', l.sku, 'warehouseId', l.warehouse_id, 'quantity', l.quantity)
-                       order by l.sku, l.warehouse_id) filter (where l.sku is not null and (l.released_at is null or r.status <> 'held')),
-             '[]') as lines
-      from inventory.reservations r
-      left join inventory.reservation_lines l
-             on l.reservation_id = r.id
-     where r.id = any(${ids}::text[])
-     group by r.id`
-  for (const row of rows) {
-    const state: ReservationState = {
-      reservationId: row.id,
-      orderId: row.order_id ?? undefined,
-      status: row.status,
-      expiresAt: row.expires_at,
-      lapsed: row.lapsed,
-      lines: row.lines,
-    }
-    states.set(reservationId(row.id), { version: 0, state })
-  }
-}
-
-async function readOrders(tx: Sql, ids: string[], states: Loaded['states']): Promise<void> {
+async function readOrders(tx: Sql, ids: string[], states: Read): Promise<void> {
   if (ids.length === 0) return
   const rows = await tx<{ id: string; lines: OrderState['lines'] }>`
     select id, jsonb_agg(jsonb_build_object(
@@ -328,40 +240,11 @@ async function readOrders(tx: Sql, ids: string[], states: Loaded['states']): Pro
 }
 
 /** Shared locks: a warehouse stays what it is until the goods are in. */
-async function readWarehouses(tx: Sql, ids: string[], states: Loaded['states']): Promise<void> {
+async function readWarehouses(tx: Sql, ids: string[], states: Read): Promise<void> {
   if (ids.length === 0) return
   const rows = await tx<{ id: string; active: boolean }>`
     select id, active from inventory.warehouses where id = any(${ids}::text[]) order by id for share`
   for (const { id, active } of rows) states.set(warehouseId(id), { version: 0, state: { active } })
-}
-
-/** Under the locks of its SKUs: what is on hand now, without what moved since. */
-async function readCount(tx: Sql, count: string, skus: string[], states: Loaded['states']): Promise<void> {
-  const at = count.indexOf('@')
-  const countedAt = count.slice(0, at)
-  const warehouse = count.slice(at + 1)
-  const rows = await tx<{ sku: string; on_hand: number; again: boolean }>`
-    select l.sku,
-           (l.on_hand - coalesce((select sum(m.on_hand_delta)
-                                    from inventory.ledger m
-                                   where m.sku = l.sku
-                                     and m.warehouse_id = l.warehouse_id
-                                     and m.at > ${countedAt}::timestamptz
-                                     and m.reference_type is distinct from 'STOCKTAKE'), 0))::bigint as on_hand,
-           exists (select
-                     from inventory.stocktake_lines c
-                     join inventory.stocktakes t on t.id = c.stocktake_id
-                    where c.sku = l.sku
-                      and t.warehouse_id = l.warehouse_id
-                      and t.counted_at >= ${countedAt}::timestamptz) as again
-      from inventory.levels l
-     where l.warehouse_id = ${warehouse}
-       and l.sku = any(${skus}::text[])`
-  const state = {
-    onHand: new Map(rows.map((row) => [row.sku, row.on_hand])),
-    countedSince: new Set(rows.filter((row) => row.again).map((row) => row.sku)),
-  }
-  states.set(countId(warehouse, countedAt), { version: 0, state })
 }
 
 /** The SKUs of an order, reservation or delivery, as read after the locks. */
