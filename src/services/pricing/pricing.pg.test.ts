@@ -162,6 +162,45 @@ describe('rules', () => {
   })
 })
 
+test('a product that is new while a rule comes from another process is priced by it', async () => {
+  const other = await testEngine(engine.db.url, (engine) => [pricingService(engine)] as const)
+  await using _ = other.engine
+  const [theirs] = other.services
+  const category = 'racing'
+  const follow = (n: number) =>
+    pricing.execute({
+      type: 'follow',
+      product: {
+        productId: `racing-${n}`,
+        version: 1,
+        status: 'active',
+        vendorId: null,
+        category,
+        tags: [],
+        variants: [{ sku: `racing-${n}`, list: eur(1_000) }],
+      },
+    })
+  const rule = { name: 'R', priority: 0, scope: { categories: [category] }, effect: { percentOff: 10 } }
+  let made = 0
+  const coming = async () => {
+    while (made < 400) await follow(made++)
+  }
+  const ruled = (async () => {
+    for (let n = 0; n < 10; n++) {
+      await theirs.execute({ type: 'create-rule', rule: { ...rule, id: `racing-${n}` } })
+      while (await theirs.repriceOnce());
+    }
+  })()
+  await Promise.all([coming(), coming(), coming(), coming(), ruled])
+  while (await theirs.repriceOnce());
+  const rows = await engine.db<{ rules: number; count: number }>`
+    select json_array_length(state -> 'prices' -> product_id -> 'applied') as rules, count(*)::int as count
+      from pricing.prices
+     where category = ${category}
+     group by 1`
+  expect(rows).toEqual([{ rules: 10, count: 400 }])
+})
+
 describe('promotions', () => {
   test('begin and end by themselves, each product told by name', async () => {
     const { id, scope } = await product()
@@ -237,8 +276,8 @@ describe('promotions', () => {
        where entity like 'price/many-%' and type like 'price.promotion.%'
        group by type order by type`
     expect(counts).toEqual([
-      { type: 'price.promotion.applied', count: 500 },
-      { type: 'price.promotion.ended', count: 500 },
+      { type: 'price.promotion.applied', count: 250 },
+      { type: 'price.promotion.ended', count: 250 },
     ])
     expect(
       await engine.db`select from pricing.prices where product_id like 'many-%' and state::text like '%flash%'`,

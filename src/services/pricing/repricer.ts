@@ -8,11 +8,14 @@ import type { Scope } from './rule.ts'
 
 /** Looks at least so often, at the exact moment when a promotion is due. */
 const everyMs = 1_000
-/** Products priced anew at once: each chunk is awaited, so that writers and consumers get their turns in between. */
-const chunk = 500
+/** Products priced anew at once. Each chunk is awaited, and then some, so that writers and consumers get their turns. */
+const chunk = 250
+/** The pause after a chunk, as a part of the time it took. */
+const pausePart = 0.5
 
 interface Repricing {
   id: number
+  subject: string
   cause: string | null
   scope: string
   after: string
@@ -36,7 +39,7 @@ export class Repricer {
     while (!signal.aborted) {
       this.#wake = new AbortController()
       try {
-        if (await this.#myTurn()) while (!signal.aborted && (await this.runOnce()));
+        if (await this.#myTurn()) await this.#whileThereIs(signal)
         await pause(await this.#idleMs(), undefined, { signal: AbortSignal.any([signal, this.#wake.signal]) }).catch(
           () => {},
         )
@@ -49,6 +52,11 @@ export class Repricer {
     this.#session = undefined
   }
 
+  async #whileThereIs(signal: AbortSignal): Promise<void> {
+    for (let begun = performance.now(); !signal.aborted && (await this.runOnce()); begun = performance.now())
+      await pause((performance.now() - begun) * pausePart, undefined, { signal }).catch(() => {})
+  }
+
   /** There may be something to do. */
   nudge(): void {
     this.#wake.abort()
@@ -57,7 +65,8 @@ export class Repricer {
   /** Begins and ends what is due and makes a chunk of each repricing. Answers whether more is left. */
   async runOnce(): Promise<boolean> {
     await this.#observeTime()
-    const left = await this.#db<Repricing>`select id, cause, scope, after from pricing.repricings order by id limit 20`
+    const left = await this
+      .#db<Repricing>`select id, subject, cause, scope, after from pricing.repricings order by id limit 20`
     for (const repricing of left) await this.#reprice(repricing)
     return left.length > 0
   }
@@ -76,13 +85,21 @@ export class Repricer {
     )
   }
 
-  async #reprice({ id, cause: because, scope, after }: Repricing): Promise<void> {
+  /** Products that can't be priced now, as when somebody outside holds their rows, come again behind the others. */
+  async #reprice({ id, subject, cause: because, scope, after }: Repricing): Promise<void> {
     const productIds = await this.#productsIn(JSON.parse(scope) as Scope, after)
     const cause = because === null ? undefined : (JSON.parse(because) as Cause)
     const results = await Promise.allSettled(
       productIds.map((productId) => this.#execute({ type: 'reprice', productId, cause }, { actor: 'system' })),
     )
-    for (const result of results) if (result.status === 'rejected') throw result.reason
+    const late = productIds.filter((_, n) => results[n]?.status === 'rejected')
+    if (late.length > 0) {
+      const [first] = results.filter((result) => result.status === 'rejected')
+      this.#log.warn({ err: first?.reason, products: late.length }, 'products could not be priced anew; trying again')
+      await this.#db`
+        insert into pricing.repricings (subject, cause, scope)
+        values (${subject}, ${because}::json, ${JSON.stringify({ products: late } satisfies Scope)}::json)`
+    }
     if (productIds.length < chunk) await this.#db`delete from pricing.repricings where id = ${id}`
     else await this.#db`update pricing.repricings set after = ${productIds.at(-1)} where id = ${id}`
   }
