@@ -199,6 +199,10 @@ test('what is expected from a supplier tells when an item is back, and arrives i
 test('a receipt is no transfer, and is refused for what nobody knows', async () => {
   const body = { reference: 'PO-1', expectedAt: ahead(1), lines: [{ sku, quantity: 1 }] }
   const { receiptId } = (await call('POST', '/warehouses/north/receipts', body)).body
+  for (const reference of ['', 'PO\u001e1', 'PO\n1']) {
+    expect((await call('POST', '/warehouses/north/receipts', { ...body, reference })).status).toBe(422)
+  }
+  expect((await call('POST', '/warehouses/north/receipts', { ...body, reference: 'PO/2026 #1' })).status).toBe(201)
   expect((await call('GET', `/transfers/${receiptId}`)).status).toBe(404)
   expect((await call('POST', `/transfers/${receiptId}/receive`)).status).toBe(404)
   expect((await call('POST', '/receipts/none/receive')).status).toBe(404)

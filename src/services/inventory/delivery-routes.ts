@@ -15,7 +15,10 @@ const params = z.strictObject({ id: identifier })
 export const timeWithOffset = z.iso
   .datetime({ offset: true, error: 'must be a time like 2026-05-20T08:00:00Z' })
   .refine((at) => at >= '2000' && at < '2200', { error: 'must be in the years 2000 to 2199' })
-const reference = plainText(200).min(1, 'must not be empty')
+/** It goes into the ledger, whose columns travel joined by a control character. */
+const reference = plainText(200)
+  .min(1, 'must not be empty')
+  .regex(/^\P{C}*$/u, 'must not contain control characters')
 const receiptInput = z.strictObject({ reference, expectedAt: timeWithOffset, lines })
 const transferInput = z.strictObject({
   from: identifier,
