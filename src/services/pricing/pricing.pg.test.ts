@@ -276,8 +276,8 @@ describe('promotions', () => {
        where entity like 'price/many-%' and type like 'price.promotion.%'
        group by type order by type`
     expect(counts).toEqual([
-      { type: 'price.promotion.applied', count: 250 },
-      { type: 'price.promotion.ended', count: 250 },
+      { type: 'price.promotion.applied', count: 1_000 },
+      { type: 'price.promotion.ended', count: 1_000 },
     ])
     expect(
       await engine.db`select from pricing.prices where product_id like 'many-%' and state::text like '%flash%'`,

@@ -8,10 +8,12 @@ import type { Scope } from './rule.ts'
 
 /** Looks at least so often, at the exact moment when a promotion is due. */
 const everyMs = 1_000
-/** Products priced anew at once. Each chunk is awaited, and then some, so that writers and consumers get their turns. */
+/** Products looked up in one go. */
+const page = 1_000
+/** Of these, priced anew at once. Each chunk is awaited, and then some, so that writers and consumers get their turns. */
 const chunk = 250
 /** The pause after a chunk, as a part of the time it took. */
-const pausePart = 0.5
+const pausePart = 0.3
 
 interface Repricing {
   id: number
@@ -39,7 +41,7 @@ export class Repricer {
     while (!signal.aborted) {
       this.#wake = new AbortController()
       try {
-        if (await this.#myTurn()) await this.#whileThereIs(signal)
+        if (await this.#myTurn()) while (!signal.aborted && (await this.runOnce()));
         await pause(await this.#idleMs(), undefined, { signal: AbortSignal.any([signal, this.#wake.signal]) }).catch(
           () => {},
         )
@@ -52,17 +54,12 @@ export class Repricer {
     this.#session = undefined
   }
 
-  async #whileThereIs(signal: AbortSignal): Promise<void> {
-    for (let begun = performance.now(); !signal.aborted && (await this.runOnce()); begun = performance.now())
-      await pause((performance.now() - begun) * pausePart, undefined, { signal }).catch(() => {})
-  }
-
   /** There may be something to do. */
   nudge(): void {
     this.#wake.abort()
   }
 
-  /** Begins and ends what is due and makes a chunk of each repricing. Answers whether more is left. */
+  /** Begins and ends what is due and makes a page of each repricing. Answers whether more is left. */
   async runOnce(): Promise<boolean> {
     await this.#observeTime()
     const left = await this
@@ -89,19 +86,31 @@ export class Repricer {
   async #reprice({ id, subject, cause: because, scope, after }: Repricing): Promise<void> {
     const productIds = await this.#productsIn(JSON.parse(scope) as Scope, after)
     const cause = because === null ? undefined : (JSON.parse(because) as Cause)
-    const results = await Promise.allSettled(
-      productIds.map((productId) => this.#execute({ type: 'reprice', productId, cause }, { actor: 'system' })),
-    )
-    const late = productIds.filter((_, n) => results[n]?.status === 'rejected')
+    const late: string[] = []
+    for (let at = 0; at < productIds.length; at += chunk) {
+      const begun = performance.now()
+      late.push(...(await this.#priceAnew(productIds.slice(at, at + chunk), cause)))
+      await pause((performance.now() - begun) * pausePart)
+    }
     if (late.length > 0) {
-      const [first] = results.filter((result) => result.status === 'rejected')
-      this.#log.warn({ err: first?.reason, products: late.length }, 'products could not be priced anew; trying again')
       await this.#db`
         insert into pricing.repricings (subject, cause, scope)
         values (${subject}, ${because}::json, ${JSON.stringify({ products: late } satisfies Scope)}::json)`
     }
-    if (productIds.length < chunk) await this.#db`delete from pricing.repricings where id = ${id}`
+    if (productIds.length < page) await this.#db`delete from pricing.repricings where id = ${id}`
     else await this.#db`update pricing.repricings set after = ${productIds.at(-1)} where id = ${id}`
+  }
+
+  /** Answers those that could not be. */
+  async #priceAnew(productIds: string[], cause: Cause | undefined): Promise<string[]> {
+    const results = await Promise.allSettled(
+      productIds.map((productId) => this.#execute({ type: 'reprice', productId, cause }, { actor: 'system' })),
+    )
+    const late = productIds.filter((_, n) => results[n]?.status === 'rejected')
+    const failed = results.find((result) => result.status === 'rejected')
+    if (failed)
+      this.#log.warn({ err: failed.reason, products: late.length }, 'products could not be priced anew; trying again')
+    return late
   }
 
   /** By what the product's last price was made with: one that comes into the scope later is priced by the rules of then. */
@@ -114,7 +123,7 @@ export class Repricer {
       vendors && `and vendor_id = any($${values.push(vendors)}::text[])`,
     ].filter((condition) => condition !== undefined)
     const rows = await this.#db.text<{ product_id: string }>(
-      `select product_id from pricing.prices where product_id > $1 ${conditions.join(' ')} order by product_id limit ${chunk}`,
+      `select product_id from pricing.prices where product_id > $1 ${conditions.join(' ')} order by product_id limit ${page}`,
       values,
     )
     return rows.map((row) => row.product_id)

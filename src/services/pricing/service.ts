@@ -16,7 +16,7 @@ import { type Finding, verifyPricing } from './verify.ts'
 
 export interface PricingService extends Service<App> {
   execute: Executor<PricingCommand>['execute']
-  /** Begins and ends promotions that are due and makes a chunk of what is to be priced anew; answers whether more is left. */
+  /** Begins and ends promotions that are due and makes a page of what is to be priced anew; answers whether more is left. */
   repriceOnce(): Promise<boolean>
   verify(sql: Sql): Promise<Finding[]>
 }
