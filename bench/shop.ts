@@ -5,12 +5,13 @@ import { wire } from '../src/app/services.ts'
 import { Engine, type EngineOptions } from '../src/engine/engine.ts'
 import { normalProduct } from '../src/services/catalog/product.ts'
 
-export async function openShop(url: string, options: Partial<EngineOptions> = {}) {
+/** `idle` names services whose consumers are left out. */
+export async function openShop(url: string, options: Partial<EngineOptions> = {}, idle: string[] = []) {
   const engine = new Engine({ url, log: pino({ level: 'error' }), ...options })
   const config = readConfig({ DATABASE_URL: url, LOCKSTEP_JWT_SECRET: 'x'.repeat(40) })
   const services = wire(engine, config)
   const all = Object.values(services)
-  await engine.install(all)
+  await engine.install(all.map((service) => (idle.includes(service.name) ? { ...service, consumers: [] } : service)))
   const stop = new AbortController()
   const running = engine.run(stop.signal)
   return {
