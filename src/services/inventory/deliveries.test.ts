@@ -38,7 +38,10 @@ const start = ['A', 'B'].reduce<States>(
 const ids = ['1', '2', '3']
 const id = fc.constantFrom(...ids)
 const warehouse = fc.constantFrom('near', 'near', 'far', 'far', 'nowhere')
-const line = fc.record({ sku: fc.constantFrom('A', 'A', 'A', 'B', 'B', 'B', 'Z'), quantity: fc.integer({ min: 1, max: 4 }) })
+const line = fc.record({
+  sku: fc.constantFrom('A', 'A', 'A', 'B', 'B', 'B', 'Z'),
+  quantity: fc.integer({ min: 1, max: 4 }),
+})
 const lines = fc.array(line, { minLength: 1, maxLength: 2 })
 const some = fc.option(lines, { nil: undefined })
 const kind = fc.constant('transfer' as const)
