@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8'
 import { explainFailure } from './cli/failure.ts'
 import { buildProgram } from './cli/program.ts'
 
-// Before it is collected the heap may double, instead of growing fourfold: a third less memory for little time.
+// Before it is collected the heap may double, instead of growing fourfold: less memory for a little time.
 setFlagsFromString('--heap-growing-percent=100')
 enableCompileCache()
 

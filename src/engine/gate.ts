@@ -1,6 +1,6 @@
 /**
  * A turnstile for consumers' steps: so many at a time, first come first served. Under load the others' backlogs grow into larger, better
- * conflated batches instead of all steps slowing each other and the writers down (measured: six consumers on two cores, a third less work).
+ * conflated batches instead of all steps slowing each other and the writers down.
  */
 
 /** A step that takes longer does not count any more: a slow or dead consumer costs the others nothing. */
