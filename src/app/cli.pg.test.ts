@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify, stripVTControlCharacters } from 'node:util'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openDatabase } from '../engine/database.ts'
 import { openEmbeddedPostgres } from './postgres.ts'
@@ -47,7 +47,7 @@ async function start(): Promise<Server> {
   child.stdout.on('data', (text) => (printed += text))
   await new Promise<void>((resolve, reject) => {
     child.stderr.on('data', (text) => {
-      told += stripVTControlCharacters(String(text))
+      told += String(text)
       if (told.includes('╰')) resolve()
     })
     child.on('exit', (code) => reject(new Error(`it ended with ${code}:\n${told}`)))
@@ -66,7 +66,7 @@ async function stop({ process: child }: Server, signal: NodeJS.Signals = 'SIGINT
 const lockstep = (args: string[], more: Record<string, string> = {}) =>
   new Promise<Outcome>((resolve) => {
     execFile(process.execPath, [program, ...args], { env: environment(more) }, (error, stdout, stderr) =>
-      resolve({ code: error ? Number(error.code) : 0, stdout, stderr: stripVTControlCharacters(stderr) }),
+      resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
     )
   })
 
@@ -141,6 +141,13 @@ test('wait ends with 0 once consumers have a version, with 7 when there is none 
   expect(good).toMatchObject({ code: 0, stdout: '' })
   expect(late.code).toBe(7)
   expect(strange).toMatchObject({ code: 3, stderr: expect.stringContaining('did you mean search?') })
+})
+
+test('what goes into a pipe has no colours, even where CI forces them', async () => {
+  for (const args of [['--help'], ['status'], ['status', 'lamp-77'], ['nonsense']]) {
+    const { stdout, stderr } = await lockstep(args, { CI: '1', FORCE_COLOR: '1' })
+    expect(stdout + stderr).not.toContain('\x1b')
+  }
 })
 
 test('status tells of all consumers, and of one product by its id or SKU', async () => {

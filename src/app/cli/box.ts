@@ -1,6 +1,6 @@
 /** A frame without sides, so that a line can be copied whole. */
 import { stripVTControlCharacters } from 'node:util'
-import { paintAside as paint } from './output.ts'
+import { paintAside as paint } from '../colours.ts'
 
 const NARROWEST = 60
 

@@ -1,7 +1,8 @@
 /** `lockstep config`: every setting, what it is set to, and what it means. */
 import { Command } from 'commander'
+import { paint } from '../colours.ts'
 import { examples } from './help.ts'
-import { type Column, paint, printList } from './output.ts'
+import { type Column, printList } from './output.ts'
 import type { GlobalOptions } from './session.ts'
 
 interface Setting {

@@ -2,9 +2,10 @@
 import { Command, Option } from 'commander'
 import type { ConsumerState } from '../../engine/consumers.ts'
 import { nearest } from '../../services/search/spelling.ts'
+import { paint, paintAside } from '../colours.ts'
 import { exits, Failure } from './failure.ts'
 import { examples } from './help.ts'
-import { grouped, paint, paintAside, printList, printOne, say, table } from './output.ts'
+import { grouped, printList, printOne, say, table } from './output.ts'
 import { confirm, inSystem, type Session, tellIfUnserved } from './session.ts'
 import { consumerColumns } from './status.ts'
 

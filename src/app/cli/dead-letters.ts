@@ -1,10 +1,11 @@
 /** `lockstep dead-letters`: what consumers have given up; look at it, try it again, put it aside, take it back. */
 import { Command, Option } from 'commander'
 import type { Failure as DeadLetter, FailureState } from '../../engine/failures.ts'
+import { paint, paintAside } from '../colours.ts'
 import { failureLines } from './explain.ts'
 import { exits, Failure } from './failure.ts'
 import { examples } from './help.ts'
-import { type Column, grouped, lasting, oneLine, paint, paintAside, printList, printOne, say } from './output.ts'
+import { type Column, grouped, lasting, oneLine, printList, printOne, say } from './output.ts'
 import { confirm, inSystem, type Session, tellIfUnserved, whole } from './session.ts'
 
 interface Options {

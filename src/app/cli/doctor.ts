@@ -1,9 +1,10 @@
 /** `lockstep doctor`: looks at everything the program needs, and says what to do about what is not right. */
 import { Command } from 'commander'
+import { paint } from '../colours.ts'
 import { type Checked, checkDatabase, checkMachine } from '../doctor.ts'
 import { exits } from './failure.ts'
 import { examples } from './help.ts'
-import { type Column, paint, printList } from './output.ts'
+import { type Column, printList } from './output.ts'
 import type { GlobalOptions } from './session.ts'
 
 export function doctorCommand(): Command {

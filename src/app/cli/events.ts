@@ -2,9 +2,10 @@
 import { Command, Option } from 'commander'
 import type { LoggedEvent } from '../../engine/event.ts'
 import type { EventFilter } from '../../engine/log.ts'
+import { paint } from '../colours.ts'
 import { exits, Failure } from './failure.ts'
 import { examples } from './help.ts'
-import { type Column, type Format, oneLine, paint, print, printList, say } from './output.ts'
+import { type Column, type Format, oneLine, print, printList, say } from './output.ts'
 import { inSystem, type Session, whole } from './session.ts'
 import { eventDetails, eventLine, eventSummary } from './story.ts'
 

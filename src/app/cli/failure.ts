@@ -1,7 +1,7 @@
 /** How a command fails: what, why, what to do next, and the exit code. */
 import { CommanderError } from 'commander'
-import pc from 'picocolors'
 import { Rejected } from '../../engine/decider.ts'
+import { paintAside } from '../colours.ts'
 
 export const exits = {
   ok: 0,
@@ -31,14 +31,12 @@ export class Failure extends Error {
   }
 }
 
-const stderr = pc.createColors(pc.isColorSupported && process.stderr.isTTY)
-
 /** Tells stderr what went wrong and answers the exit code; the stack only when debugging. */
 export async function explainFailure(error: unknown, debug: boolean): Promise<Exit> {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exits.ok : exits.usage // it has told already
   const { exit, what, next } = await read(error)
-  console.error(`${stderr.red('error')} ${what}`)
-  if (next) console.error(`${stderr.dim('next ')} ${next}`)
+  console.error(`${paintAside.red('error')} ${what}`)
+  if (next) console.error(`${paintAside.dim('next ')} ${next}`)
   if (debug) console.error(error)
   return exit
 }

@@ -1,6 +1,6 @@
 /** Where log lines go: stderr, as JSON; on a terminal one line for people each. */
-import pc from 'picocolors'
 import { pino } from 'pino'
+import { paintAside } from '../colours.ts'
 
 type Destination = { write(line: string): void }
 
@@ -9,16 +9,21 @@ export function lines(stream: NodeJS.WriteStream = process.stderr): Destination 
   return { write: (line) => void stream.write(`${readable(JSON.parse(line))}\n`) }
 }
 
-const colours: Record<number, (text: string) => string> = { 30: pc.dim, 40: pc.yellow, 50: pc.red, 60: pc.red }
+const colours: Record<number, (text: string) => string> = {
+  30: paintAside.dim,
+  40: paintAside.yellow,
+  50: paintAside.red,
+  60: paintAside.red,
+}
 
 /** `10:31:07 search starts its step over  requestId=…` */
 export function readable({ level, time, pid: _, hostname: __, msg, err, ...rest }: Record<string, unknown>): string {
-  const colour = colours[level as number] ?? pc.dim
+  const colour = colours[level as number] ?? paintAside.dim
   const clock = new Date(time as number).toTimeString().slice(0, 8)
   const fields = Object.entries(rest).map(
     ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   )
   const error = err as { type?: string; message?: string; stack?: string } | undefined
   const reason = error ? `: ${(level as number) >= 50 ? (error.stack ?? error.message) : error.message}` : ''
-  return `${pc.dim(clock)} ${colour(`${msg ?? ''}${reason}`)}${fields.length > 0 ? pc.dim(`  ${fields.join(' ')}`) : ''}`
+  return `${paintAside.dim(clock)} ${colour(`${msg ?? ''}${reason}`)}${fields.length > 0 ? paintAside.dim(`  ${fields.join(' ')}`) : ''}`
 }

@@ -1,5 +1,5 @@
 /** What a command prints: data on stdout, as a table for people or as JSON, NDJSON or YAML for programs; words for people on stderr. */
-import pc from 'picocolors'
+import { paint } from '../colours.ts'
 import { toYaml } from './yaml.ts'
 
 export const formats = ['table', 'wide', 'json', 'ndjson', 'yaml'] as const
@@ -12,9 +12,6 @@ export interface Column<Row> {
   wide?: boolean
   paint?(text: string, row: Row): string
 }
-
-export const paint = pc.createColors(pc.isColorSupported && process.stdout.isTTY)
-export const paintAside = pc.createColors(pc.isColorSupported && process.stderr.isTTY)
 
 /** Words for people, not part of the data. */
 export const say = (line: string) => void process.stderr.write(`${line}\n`)

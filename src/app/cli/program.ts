@@ -1,6 +1,6 @@
 /** All commands, and what holds for each of them: output formats, help that begins with examples, exit codes. */
 import { Command, Option } from 'commander'
-import pc from 'picocolors'
+import { paint, paintAside } from '../colours.ts'
 import { completionCommand } from './completion.ts'
 import { configCommand } from './config.ts'
 import { consumersCommand, replayCommand } from './consumers.ts'
@@ -52,14 +52,14 @@ export function buildProgram(): Command {
   forAll(program, (command) => {
     command.exitOverride().configureHelp({
       showGlobalOptions: true,
-      styleTitle: (title) => pc.bold(title),
-      styleCommandText: (text) => pc.cyan(text),
-      styleSubcommandText: (text) => pc.cyan(text),
-      styleOptionText: (text) => pc.cyan(text),
+      styleTitle: (title) => paint.bold(title),
+      styleCommandText: (text) => paint.cyan(text),
+      styleSubcommandText: (text) => paint.cyan(text),
+      styleOptionText: (text) => paint.cyan(text),
     })
-    command.configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, pc.red('error'))) })
+    command.configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, paintAside.red('error'))) })
   })
-  program.addHelpText('afterAll', `\n${pc.dim(`Exit codes: ${exitCodes}`)}`)
+  program.addHelpText('afterAll', `\n${paint.dim(`Exit codes: ${exitCodes}`)}`)
   return program
 }
 

@@ -1,6 +1,8 @@
 /** How far a long piece of work is: a bar on a terminal, a line every five seconds elsewhere. */
+
+import { paintAside } from '../colours.ts'
 import type { Progress } from '../import/progress.ts'
-import { grouped, lasting, paintAside, say } from './output.ts'
+import { grouped, lasting, say } from './output.ts'
 
 const LINE_EVERY_MS = 5_000
 const WIDTH = 24

@@ -1,10 +1,11 @@
 /** What every command stands on: its options, the configuration, the system, and the signal that Ctrl-C gives. */
 import { createInterface } from 'node:readline/promises'
 import type { Command } from 'commander'
+import { paintAside } from '../colours.ts'
 import type { Config } from '../config.ts'
 import type { System } from '../system.ts'
 import { exits, Failure } from './failure.ts'
-import { type Format, paintAside, say } from './output.ts'
+import { type Format, say } from './output.ts'
 
 export interface Session {
   system: System

@@ -2,9 +2,10 @@
 import { Command } from 'commander'
 import type { ConsumerState } from '../../engine/consumers.ts'
 import type { ConsumerStatus } from '../../engine/sync-status.ts'
+import { paint, paintAside } from '../colours.ts'
 import { exits } from './failure.ts'
 import { examples } from './help.ts'
-import { type Column, grouped, lasting, paint, paintAside, printList, printOne, say, table } from './output.ts'
+import { type Column, grouped, lasting, printList, printOne, say, table } from './output.ts'
 import { inSystem, type Session } from './session.ts'
 import { productOf } from './subject.ts'
 

@@ -1,6 +1,7 @@
 /** Events as lines for people: when, what, whose, by whom, and what changed. */
 import type { LoggedEvent } from '../../engine/event.ts'
-import { cut, grouped, oneLine, paint } from './output.ts'
+import { paint } from '../colours.ts'
+import { cut, grouped, oneLine } from './output.ts'
 
 export function eventLine(event: LoggedEvent): string {
   const by = event.meta.actor ? paint.dim(`  by ${oneLine(event.meta.actor)}`) : ''

@@ -1,8 +1,9 @@
 /** `lockstep token`: an access token, alone on stdout. */
 import { Command, Option } from 'commander'
+import { paintAside } from '../colours.ts'
 import { exits, Failure } from './failure.ts'
 import { examples } from './help.ts'
-import { paintAside, say } from './output.ts'
+import { say } from './output.ts'
 import { duration } from './session.ts'
 
 // As in http/auth.ts, which is not loaded for a help text.

@@ -1,9 +1,10 @@
 /** `lockstep verify`: proves what must always hold; exit code 6 when something does not. */
 import { Command } from 'commander'
+import { paint, paintAside } from '../colours.ts'
 import type { Finding } from '../verify.ts'
 import { exits } from './failure.ts'
 import { examples } from './help.ts'
-import { type Column, grouped, lasting, paint, paintAside, printList, say } from './output.ts'
+import { type Column, grouped, lasting, printList, say } from './output.ts'
 import { inSystem } from './session.ts'
 
 export function verifyCommand(): Command {

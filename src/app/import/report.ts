@@ -2,7 +2,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import pc from 'picocolors'
+import { paintAside } from '../colours.ts'
 
 export interface Problem {
   /** Line on which the record begins; the header is line 1. */
@@ -128,17 +128,17 @@ export function formatReport(report: Report): string {
   const number = (value: number) => value.toLocaleString('en')
   const rate = report.seconds > 0 ? ` (${number(Math.round(report.rows / report.seconds))} rows/s)` : ''
   const lines = [
-    `${pc.bold(report.file)}  ${report.format}, ${report.encoding}${report.dryRun ? pc.yellow('  dry run: nothing was changed') : ''}`,
+    `${paintAside.bold(report.file)}  ${report.format}, ${report.encoding}${report.dryRun ? paintAside.yellow('  dry run: nothing was changed') : ''}`,
     `${number(report.rows)} rows in ${report.seconds.toFixed(1)} s${rate}`,
   ]
   const columns = Object.entries(report.columns).map(([field, column]) => `${field} = ${column}`)
-  if (columns.length > 0) lines.push(pc.dim(`read as: ${columns.join(', ')}`))
+  if (columns.length > 0) lines.push(paintAside.dim(`read as: ${columns.join(', ')}`))
   const counts = Object.entries(report.counts).filter(([, value]) => value > 0)
   for (const [name, value] of counts) lines.push(`${number(value).padStart(11)}  ${inWords(name)}`)
-  for (const note of report.notes) lines.push(`${pc.yellow('note')} ${note}`)
+  for (const note of report.notes) lines.push(`${paintAside.yellow('note')} ${note}`)
   if (report.stopped) {
     const where = report.stopped.line === undefined ? '' : ` at line ${report.stopped.line}`
-    lines.push(pc.red(`stopped${where}: ${report.stopped.reason}; what came before was taken`))
+    lines.push(paintAside.red(`stopped${where}: ${report.stopped.reason}; what came before was taken`))
   }
   for (const problem of report.problems.slice(0, shown)) lines.push(formatProblem(problem))
   const more = report.problemsTotal - shown
@@ -151,7 +151,7 @@ export function formatReport(report: Report): string {
 const inWords = (name: string) => name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 
 function formatProblem({ line, kind, column, what, reason }: Problem): string {
-  const mark = kind === 'repaired' ? pc.yellow(kind) : pc.red(kind.padEnd(8))
+  const mark = kind === 'repaired' ? paintAside.yellow(kind) : paintAside.red(kind.padEnd(8))
   const subject = [what, column && `[${column}]`].filter(Boolean).join(' ')
   return `  ${mark} line ${String(line).padStart(6)}  ${subject}${subject ? ': ' : ''}${reason}`
 }
