@@ -10,6 +10,7 @@ import { pricingService } from '../services/pricing/service.ts'
 import { searchService } from '../services/search/service.ts'
 import { seoService } from '../services/seo/service.ts'
 import { storefrontService } from '../services/storefront/service.ts'
+import { vendorsService } from '../services/vendors/service.ts'
 import type { Config } from './config.ts'
 
 export function wire(engine: Engine, config: Pick<Config, 'stock' | 'storefront'>) {
@@ -27,6 +28,8 @@ export function wire(engine: Engine, config: Pick<Config, 'stock' | 'storefront'
     seo: seoService(engine),
     storefront: storefrontService(engine, { ...config.storefront, inventory: inventory.ofProduct }),
     notifications: notificationsService(engine),
+    // questions over several of them
+    vendors: vendorsService(engine),
   } satisfies Record<ServiceName, Service<App>>
 }
 
@@ -41,6 +44,7 @@ export const serviceNames = [
   'seo',
   'storefront',
   'notifications',
+  'vendors',
 ] as const
 
 export type ServiceName = (typeof serviceNames)[number]
