@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { readConfig } from '../src/app/config.ts'
-import { Demo, seedDemo } from '../src/app/demo.ts'
+import { Demo } from '../src/app/demo/demo.ts'
+import { seedDemo } from '../src/app/demo/seed.ts'
 import { asyncApi } from '../src/app/http/asyncapi.ts'
 import { serviceNames, wire } from '../src/app/services.ts'
 import { read } from '../src/engine/log.ts'
@@ -27,9 +28,9 @@ test('every event that the services append is as its contract and the published 
   await using _ = engine
   if (!services) throw new Error('no services')
   const { catalog, inventory, customers, pricing } = services
-  const shop = { catalog, inventory, customers, db: engine.db }
+  const shop = { catalog, inventory, pricing, customers, db: engine.db }
 
-  await seedDemo({ shop })
+  await seedDemo(shop)
   const demo = new Demo({ shop, seed: 11 })
   for (let n = 0; n < 60; n++) await demo.runOnce()
   const plain = { sku: 'VASE-1', options: {}, price: { amount: 900, currency: 'EUR' } }

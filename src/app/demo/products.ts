@@ -1,19 +1,6 @@
-/** The shop of the demo: sixty products in six categories, made up but the same everywhere. Pure. */
-import { type NormalProduct, normalProduct } from '../services/catalog/product.ts'
-import type { Condition } from '../services/collections/rule.ts'
-import type { Person } from '../services/customers/events.ts'
-import { type NormalPreferences, normalPreferences } from '../services/customers/preferences.ts'
-
-/** Numbers in [0, 1), the same for the same seed (mulberry32). */
-export function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
+/** What the demo sells: sixty products in six categories with their first counts, made up but the same everywhere. Pure. */
+import { type NormalProduct, normalProduct } from '../../services/catalog/product.ts'
+import { randomFrom } from './random.ts'
 
 export const demoWarehouses = [
   { id: 'main', name: 'Hamburg', priority: 0, leadDays: [1, 2] },
@@ -181,62 +168,3 @@ const sentences = [
   'Repairable: every part can be had on its own.',
   'A favourite of everybody who works here.',
 ]
-
-const where = (
-  field: Condition['field'],
-  operator: Condition['operator'],
-  value: Condition['value'],
-  name?: string,
-) => ({
-  match: 'all' as const,
-  conditions: [{ field, operator, value, ...(name !== undefined && { name }) }],
-})
-
-export const demoCollections = [
-  { id: 'under-20', title: 'Under 20 €', rule: where('price', 'lt', 2_000) },
-  { id: 'gifts', title: 'Gifts', rule: where('tag', 'equals', 'gift') },
-  { id: 'new-arrivals', title: 'New arrivals', rule: where('tag', 'equals', 'new') },
-  { id: 'made-by-hand', title: 'Made by hand', rule: where('attribute', 'equals', true, 'handmade') },
-  { id: 'ready-to-ship', title: 'Ready to ship', rule: where('available', 'equals', true) },
-  {
-    id: 'our-favourites',
-    title: 'Our favourites',
-    productIds: ['roll-top-backpack', 'gooseneck-kettle', 'merino-blanket', 'dot-grid-notebook', 'paper-pendant-lamp'],
-  },
-]
-
-/** Nobody's name: first and last names are drawn, the addresses end in example.com. */
-const firstNames = ['Ada', 'Jonas', 'Mirjam', 'Levin', 'Signe', 'Paul', 'Noor', 'Emil', 'Carla', 'Tomasz']
-const lastNames = ['Bergmann', 'Lindqvist', 'de Vries', 'Moreau', 'Kowalska', 'Feldmann', 'Nygård', 'Rossi']
-const towns = [
-  { city: 'Hamburg', postalCode: '20457', country: 'DE', street: 'Speicherweg', locale: 'de-DE' },
-  { city: 'Rotterdam', postalCode: '3011 AA', country: 'NL', street: 'Havenkade', locale: 'nl-NL' },
-  { city: 'Lyon', postalCode: '69002', country: 'FR', street: 'Rue des Canuts', locale: 'fr-FR' },
-  { city: 'Malmö', postalCode: '211 20', country: 'SE', street: 'Kanalgatan', locale: 'sv-SE' },
-] as const
-
-/** Twenty customers, the same at every call; the demo's orders are theirs and others'. */
-export function demoCustomers(): { customerId: string; person: Person; preferences: NormalPreferences }[] {
-  const random = randomFrom(20_260_102)
-  const among = <One>(all: readonly One[]) => all[Math.floor(random() * all.length)] as One
-  return Array.from({ length: 20 }, (_, n) => {
-    const { street, locale, ...town } = among(towns)
-    const name = `${among(firstNames)} ${among(lastNames)}`
-    const granted = random() < 0.5
-    return {
-      customerId: `customer-${n + 1}`,
-      person: {
-        name,
-        email: `customer-${n + 1}@example.com`,
-        phone: random() < 0.6 ? `+49405550${String(1_000 + n)}` : null,
-        addresses: [{ lines: [`${street} ${1 + Math.floor(random() * 90)}`], ...town }],
-      },
-      preferences: normalPreferences({
-        channels: { order_status: ['email'], marketing: granted ? ['email'] : 'none', back_in_stock: ['push'] },
-        locale,
-        ui: { theme: among(['light', 'dark']) },
-        consents: { marketing: { granted, source: 'signup', textVersion: '2026-01' } },
-      }),
-    }
-  })
-}

@@ -1,0 +1,19 @@
+/** What the demo has of the shop: its sources' commands and its database. */
+import type { Database } from '../../engine/database.ts'
+import type { CustomersService } from '../../services/customers/service.ts'
+import type { PricingService } from '../../services/pricing/service.ts'
+import type { Shop } from '../import/shop.ts'
+
+export interface DemoShop extends Shop {
+  db: Database
+  customers: Pick<CustomersService, 'execute'>
+  pricing: Pick<PricingService, 'execute'>
+}
+
+/** Who does it, as the log says. */
+export const actor = 'demo'
+
+/** Chance: numbers in [0, 1). */
+export type Random = () => number
+
+export const among = <One>(random: Random, all: readonly One[]): One => all[Math.floor(random() * all.length)] as One
