@@ -95,12 +95,12 @@ export class Batch<State, Command, F extends Fact> implements Changed<State, F> 
 
   /** Is everything that was assumed so? Then the batch stands, and knows the other loaded states too. */
   confirm(loaded: Map<EntityId, Versioned<State>>): boolean {
-    const { same: known = isDeepStrictEqual } = this.#source.store
-    const same = (a: State | undefined, b: State | undefined) =>
-      a === undefined || b === undefined ? a === b : known(a, b)
+    const { same: known = (a: State, b: State, _entity: EntityId) => isDeepStrictEqual(a, b) } = this.#source.store
+    const same = (a: State | undefined, b: State | undefined, entity: EntityId) =>
+      a === undefined || b === undefined ? a === b : known(a, b, entity)
     for (const [entity, assumed] of this.#assumed) {
       const actual = loaded.get(entity)
-      if (actual?.version !== assumed?.version || !same(assumed?.state, actual?.state)) return false
+      if (actual?.version !== assumed?.version || !same(assumed?.state, actual?.state, entity)) return false
     }
     for (const [entity, state] of loaded) if (!this.#folded.has(entity)) this.#folded.set(entity, state)
     return true
@@ -145,7 +145,7 @@ export class Batch<State, Command, F extends Fact> implements Changed<State, F> 
 
   /** Decides one command and folds its facts in. Throws the rejection; unless that states facts, nothing is folded then. */
   #fold(command: Command, options: CommandOptions, now: Date): Executed {
-    const { decider, name: source } = this.#source
+    const { decider } = this.#source
     const states = this.#folded
     if (options.expect) {
       const { entity, version: expected } = options.expect
@@ -177,7 +177,7 @@ export class Batch<State, Command, F extends Fact> implements Changed<State, F> 
           key: told.key,
           entity,
           version,
-          source,
+          source: this.#source.ownerOf?.(entity) ?? this.#source.name,
           data: JSON.stringify(told.data),
           meta,
         })

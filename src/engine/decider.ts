@@ -66,7 +66,7 @@ export interface Store<State, F extends Fact> {
    * Is a state decided on ahead still what was now loaded with the same version? Only what changes without a version, as time does, need be looked
    * at. Without it the states are compared field by field.
    */
-  same?(assumed: State, loaded: State): boolean
+  same?(assumed: State, loaded: State, entity: EntityId): boolean
   /** Writes a whole batch, one statement a table. */
   save(tx: Sql, changed: Changed<State, F>): Promise<unknown>
 }
@@ -76,4 +76,10 @@ export interface Source<State, Command, F extends Fact> {
   name: string
   decider: Decider<State, Command, F>
   store: Store<State, F>
+  /** What stands before the slash in the entities it owns; needed to be joined with others (joint.ts). */
+  entities?: readonly string[]
+  /** Whose events an entity's are; the source's own when absent. */
+  ownerOf?(entity: EntityId): string
+  /** Whose keys a command's idempotency key is one of, and what tells it from another under the same key; the source's, and the command itself, when absent. */
+  identity?(command: Command): { scope: string; said: unknown }
 }

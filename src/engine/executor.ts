@@ -75,12 +75,13 @@ function jobOf<State, Command, F extends Fact>(
   reject: (error: unknown) => void,
 ): Job<Command> {
   const { key, actor = 'anonymous', fingerprint } = options
+  const { scope = source.name, said = command } = source.identity?.(command) ?? {}
   return {
     command,
     options,
-    scope: `${source.name}/${actor}`,
+    scope: `${scope}/${actor}`,
     key: key ?? '',
-    fingerprint: key === undefined ? null : hash('sha1', fingerprint ?? JSON.stringify(command), 'base64url'),
+    fingerprint: key === undefined ? null : hash('sha1', fingerprint ?? JSON.stringify(said), 'base64url'),
     touches: source.decider.touches(command),
     since: performance.now(),
     tries: 0,
