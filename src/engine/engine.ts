@@ -168,9 +168,10 @@ export class Engine implements EngineForServices {
     }
   }
 
-  /** Looks at failures and checkpoints again at once: somebody asked for a retry. */
-  refresh(): void {
-    for (const runner of this.runners) runner.refreshSoon()
+  /** Looks at failures and checkpoints again at once, of one consumer or all: somebody asked for a retry. */
+  refresh(consumer?: string): void {
+    for (const runner of this.runners)
+      if (runner.consumer.name === (consumer ?? runner.consumer.name)) runner.refreshSoon()
     this.tail.nudge()
   }
 

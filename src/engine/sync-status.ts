@@ -1,6 +1,7 @@
 /**
  * Sync status: who has this version, who has not, and why. It costs no write: a consumer is done with a key when its checkpoint is past the
- * key's last event that concerns it and it has no failure there. Consumers that a change does not concern are not waited for.
+ * key's last event that concerns it, the work it began for it is finished, and it has no failure there. Consumers that a change does not concern
+ * are not waited for.
  */
 import type { Sql } from './database.ts'
 import { pause } from './deadline.ts'
@@ -16,7 +17,7 @@ export interface ConsumerStatus {
   concerned: boolean
   /** The consumer's checkpoint. */
   position: number
-  /** The key's first event that the consumer has yet to handle, and how long it has been in the log. */
+  /** The key's first event that the consumer has yet to handle, and how long it has been in the log; without a type, since when it is at work. */
   pendingSince?: Date
   pendingType?: string
   attempts?: number
@@ -53,6 +54,7 @@ export async function syncStatus(sql: Sql, key: string, at?: AtVersion): Promise
     concerned: boolean
     nextAt: Date | null
     nextType: string | null
+    unfinishedSince: Date | null
     failureId: number | null
     state: string | null
     attempts: number | null
@@ -77,7 +79,7 @@ export async function syncStatus(sql: Sql, key: string, at?: AtVersion): Promise
     )
     select c.name, c.position, next.at as "nextAt", next.type as "nextType",
            coalesce(next.type, any_event.type) is not null as concerned,
-           f.id as "failureId", f.state, f.attempts, f.retry_at as "retryAt", f.error
+           w.since as "unfinishedSince", f.id as "failureId", f.state, f.attempts, f.retry_at as "retryAt", f.error
     from   consumers c
     cross  join upto
     left   join lateral (
@@ -92,11 +94,13 @@ export async function syncStatus(sql: Sql, key: string, at?: AtVersion): Promise
       select f.* from lockstep.failures f
       where  f.consumer = c.name and f.key = ${key} and (${at === undefined} or upto.position = 0 or f.position <= upto.position)
       order  by case f.state when 'dead' then 1 when 'discarded' then 2 when 'retrying' then 3 else 4 end, f.position desc limit 1) f on true
+    left   join lockstep.unfinished w
+           on w.consumer = c.name and w.key = ${key} and (${at === undefined} or upto.position = 0 or w.position <= upto.position)
     order  by c.name`
   const consumers = rows.map((row): ConsumerStatus => {
     const status =
       row.state === null
-        ? row.nextAt === null
+        ? row.nextAt === null && row.unfinishedSince === null
           ? 'done'
           : 'pending'
         : row.state === 'retrying' || row.state === 'waiting'
@@ -107,6 +111,7 @@ export async function syncStatus(sql: Sql, key: string, at?: AtVersion): Promise
       status,
       concerned: row.concerned,
       position: row.position,
+      ...(row.unfinishedSince !== null && { pendingSince: row.unfinishedSince }),
       ...(row.nextAt !== null && row.nextType !== null && { pendingSince: row.nextAt, pendingType: row.nextType }),
       ...(row.failureId !== null && {
         failureId: row.failureId,
