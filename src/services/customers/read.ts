@@ -1,9 +1,10 @@
 /** What can be read of customers. The personal fields are opened on the way out; of an erased customer there is nothing to open. */
+import { texts } from '../../engine/columns.ts'
 import type { Sql } from '../../engine/database.ts'
 import { type FieldChange, syncToken } from '../../engine/event.ts'
 import { customerEntity } from './customer.ts'
 import type { CustomerState } from './decider.ts'
-import type { Customer, Person } from './events.ts'
+import type { Customer, Person, Preferences } from './events.ts'
 import { emailDigest, unseal } from './seal.ts'
 import { type CustomerRow, stateOf } from './store.ts'
 
@@ -41,6 +42,22 @@ export async function readCustomerAt(db: Sql, id: string, version: number): Prom
   const { key } = row
   const opened = sealed === null || key === null ? { person: null, key: null } : { person: unseal(key, sealed), key }
   return { ...viewOf({ ...common, ...opened }, version), status }
+}
+
+/** Who these customers are now, with what they prefer; those who were erased, or never were, are not in it. */
+export async function revealCustomers(
+  db: Sql,
+  ids: readonly string[],
+): Promise<Map<string, Person & { preferences: Preferences }>> {
+  if (ids.length === 0) return new Map()
+  const rows = await db<CustomerRow>`
+    select c.version, c.personal, c.state, k.key
+    from   customers.customers c
+    join   customers.keys k on k.customer_id = c.id
+    where  c.id = any(string_to_array(${texts(ids)}, chr(30)))`
+  return new Map(
+    rows.map(stateOf).flatMap(({ id, person, preferences }) => (person ? [[id, { ...person, preferences }]] : [])),
+  )
 }
 
 /** What a write made: most often the customer as it is; if somebody has written since, or a command is repeated, from the log. */
