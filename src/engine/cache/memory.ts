@@ -1,0 +1,69 @@
+/** Entries and generations in this process alone. */
+import { LRUCache } from 'lru-cache'
+import type { Generations, Kept, Store } from './cache.ts'
+
+interface Held extends Kept {
+  generations: string
+}
+
+export class MemoryStore implements Store {
+  evictions = 0
+  readonly #held: LRUCache<string, Held>
+
+  constructor(max: number) {
+    this.#held = new LRUCache({
+      max,
+      dispose: (_held, _key, reason) => {
+        if (reason === 'evict') this.evictions++
+      },
+    })
+  }
+
+  async get(key: string, generations: string): Promise<Kept | undefined> {
+    const held = this.#held.get(key)
+    return held?.generations === generations ? held : undefined
+  }
+
+  async set(key: string, generations: string, { value }: Kept, seconds: number): Promise<void> {
+    this.#held.set(key, { value, generations }, { ttl: seconds * 1_000 })
+  }
+
+  async clear(): Promise<void> {
+    this.#held.clear()
+  }
+
+  async entries(): Promise<number> {
+    this.#held.purgeStale()
+    return this.#held.size
+  }
+}
+
+/** Tags of which a generation is remembered. */
+const tagsMax = 100_000
+
+/**
+ * Only right where every change is heard in this process. A forgotten tag has the generation of the last one forgotten: that takes some
+ * entries too many, and none too few.
+ */
+export class MemoryGenerations implements Generations {
+  #last = 0
+  #forgotten = 0
+  readonly #known: LRUCache<string, number>
+
+  constructor(max = tagsMax) {
+    this.#known = new LRUCache({
+      max,
+      dispose: (generation, _tag, reason) => {
+        if (reason === 'evict') this.#forgotten = Math.max(this.#forgotten, generation)
+      },
+    })
+  }
+
+  async read(tags: readonly string[]): Promise<string> {
+    return tags.map((tag) => this.#known.peek(tag) ?? this.#forgotten).join()
+  }
+
+  async renew(tags: readonly string[]): Promise<void> {
+    for (const tag of tags) this.#known.set(tag, ++this.#last)
+  }
+}

@@ -1,0 +1,145 @@
+/** Entries and generations that processes share in Redis 5 or later; what a process has read it keeps in memory too. */
+import { randomBytes } from 'node:crypto'
+import type { Generations, Kept, Store } from './cache.ts'
+import { MemoryStore } from './memory.ts'
+import { epochKey, type RedisLink } from './redis-link.ts'
+
+/** Longer than any entry lives. */
+const tagSeconds = 86_400
+
+// An entry, its turn among the least recently used, and room for it; answers how many living ones had to go.
+const setScript = `
+  local time = redis.call('time')
+  redis.call('set', KEYS[1], ARGV[1], 'px', ARGV[2])
+  redis.call('zadd', KEYS[2], time[1] * 1000000 + time[2], KEYS[1])
+  local over = redis.call('zcard', KEYS[2]) - ARGV[3]
+  local gone = 0
+  if over > 0 then
+    local oldest = redis.call('zpopmin', KEYS[2], over)
+    for n = 1, #oldest, 2 do gone = gone + redis.call('del', oldest[n]) end
+  end
+  return gone`
+
+const getScript = `
+  local text = redis.call('get', KEYS[1])
+  if text then
+    local time = redis.call('time')
+    redis.call('zadd', KEYS[2], 'xx', time[1] * 1000000 + time[2], KEYS[1])
+  else redis.call('zrem', KEYS[2], KEYS[1]) end
+  return text`
+
+/** Keys stand in Redis as they are; beside them a sorted set of each cache's keys by last use. */
+export class RedisStore implements Store {
+  readonly #link: RedisLink
+  readonly #near: MemoryStore
+  readonly #lru: string
+  readonly #max: number
+  #evictions = 0
+
+  constructor(link: RedisLink, name: string, max: number) {
+    this.#link = link
+    this.#near = new MemoryStore(max)
+    this.#lru = `lockstep:cache:${name}:used`
+    this.#max = max
+  }
+
+  get evictions(): number {
+    return this.#evictions
+  }
+
+  async get(key: string, generations: string): Promise<Kept | undefined> {
+    const near = await this.#near.get(key, generations)
+    if (near) return near
+    const text = await this.#ask((redis) => redis.eval(getScript, 2, key, this.#lru))
+    const held = typeof text === 'string' ? parsed(text) : undefined
+    if (held?.generations !== generations) return undefined
+    const seconds = (held.until - Date.now()) / 1_000
+    if (seconds > 0) await this.#near.set(key, generations, held, seconds)
+    return held
+  }
+
+  async set(key: string, generations: string, kept: Kept, seconds: number): Promise<void> {
+    const ms = Math.ceil(seconds * 1_000)
+    const text = JSON.stringify({ value: kept.value, generations, until: Date.now() + ms })
+    await this.#near.set(key, generations, kept, seconds)
+    const gone = await this.#ask((redis) => redis.eval(setScript, 2, key, this.#lru, text, ms, this.#max))
+    this.#evictions += Number(gone ?? 0)
+  }
+
+  async clear(): Promise<void> {
+    await this.#near.clear()
+    await this.#ask((redis) => redis.del(this.#lru)) // the entries themselves die of age
+  }
+
+  async entries(): Promise<number> {
+    return (await this.#ask((redis) => redis.zcard(this.#lru))) ?? (await this.#near.entries())
+  }
+
+  async #ask<Result>(work: Parameters<RedisLink['use']>[0]): Promise<Result | undefined> {
+    return this.#link.use(work).catch(() => undefined) as Promise<Result | undefined>
+  }
+}
+
+interface Held extends Kept {
+  generations: string
+  /** Milliseconds since 1970: a copy must not live longer than its original. */
+  until: number
+}
+
+/** Whatever else stands under a key is no entry. */
+function parsed(text: string): Held | undefined {
+  try {
+    const held = JSON.parse(text) as Held | null
+    return typeof held?.generations === 'string' && typeof held.until === 'number' ? held : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Random texts, not counters: what Redis has forgotten (restart, eviction, FLUSHALL) comes back as something it never was. A tag that is missing
+ * gets one from whoever reads it first.
+ */
+export class RedisGenerations implements Generations {
+  readonly #link: RedisLink
+  readonly #name: string
+
+  constructor(link: RedisLink, name: string) {
+    this.#link = link
+    this.#name = name
+  }
+
+  async read(tags: readonly string[]): Promise<string> {
+    const keys = [epochKey, ...tags.map((tag) => this.#key(tag))]
+    return this.#link.use(async (redis) => {
+      let found = await redis.mget(keys)
+      if (found.includes(null)) {
+        const pipeline = redis.pipeline()
+        for (const [n, key] of keys.entries())
+          if (found[n] === null) pipeline.set(key, random(), 'EX', tagSeconds, 'NX')
+        await pipeline.exec()
+        found = await redis.mget(keys)
+      }
+      if (found.includes(null)) throw new Error('Redis keeps no generations')
+      return found.join()
+    })
+  }
+
+  /** One round trip. If Redis can't be told, it is asked nothing more until everything in it counts as forgotten. */
+  async renew(tags: readonly string[]): Promise<void> {
+    await this.#link
+      .use(async (redis) => {
+        const pipeline = redis.pipeline()
+        for (const tag of tags) pipeline.set(this.#key(tag), random(), 'EX', tagSeconds)
+        const answers = (await pipeline.exec()) ?? []
+        for (const [error] of answers) if (error) throw error
+      })
+      .catch(() => {})
+  }
+
+  #key(tag: string): string {
+    return `lockstep:cache:${this.#name}:tag:${tag}`
+  }
+}
+
+const random = () => randomBytes(9).toString('base64url')
