@@ -137,6 +137,7 @@ export class Reactor implements Step {
   async #attempt(tx: Sql, event: LoggedEvent, attempt: number) {
     const { name } = this.#reaction
     const opened = tx`savepoint event`
+    opened.catch(() => {}) // heard below; until then it may fail while the handler is at work
     const handle = revocable(tx)
     try {
       await within(this.#context.timeoutMs, `${name} with ${event.type} of ${event.key}`, async (signal) => {

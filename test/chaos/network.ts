@@ -1,10 +1,10 @@
-/** A wire to Postgres that can be cut, closed, slowed, sliced or left for dead, while both ends believe in it. */
+/** A wire to a server, Postgres or our own, that can be cut, closed, slowed, sliced or left for dead, while both ends believe in it. */
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { afterAll } from 'vitest'
 
 export interface Wire {
-  /** The database's URL through the wire. */
+  /** The server's URL through the wire. */
   url: string
   /** Connections accepted so far. */
   connections(): number
@@ -21,6 +21,8 @@ export interface Wire {
   swallowFrom(text: string): Promise<void>
   /** Resets the next connection whose server answers with this text, instead of handing the answer on. Resolves when it happened. */
   loseAnswer(text: string): Promise<void>
+  /** From now on so large a share of what the server sends is lost, and its connection reset. */
+  loseShare(share: number, random: () => number): void
   /** Each byte sequence arrives in pieces of at most so many bytes; 0 for no slicing. */
   slice(bytes: number): void
   /** Passes everything again; black holes are reset. */
@@ -33,8 +35,8 @@ interface Link {
   swallowed: boolean
 }
 
-export async function openWire(databaseUrl: string): Promise<Wire> {
-  const target = new URL(databaseUrl)
+export async function openWire(serverUrl: string): Promise<Wire> {
+  const target = new URL(serverUrl)
   const links = new Set<Link>()
   let accepted = 0
   let down = false
@@ -42,6 +44,7 @@ export async function openWire(databaseUrl: string): Promise<Wire> {
   let budget: { left: number; how: 'reset' | 'close' } | undefined
   let swallow: { text: Buffer; done: () => void } | undefined
   let lose: { text: Buffer; done: () => void } | undefined
+  let loses = () => false
 
   const end = (link: Link, how: 'reset' | 'close') => {
     links.delete(link)
@@ -77,6 +80,7 @@ export async function openWire(databaseUrl: string): Promise<Wire> {
         lose = undefined
         return end(link, 'reset')
       }
+      if (loses()) return end(link, 'reset')
       if (budget && (budget.left -= bytes.length) <= 0) {
         pass(client, bytes.subarray(0, bytes.length + budget.left))
         end(link, budget.how)
@@ -97,7 +101,7 @@ export async function openWire(databaseUrl: string): Promise<Wire> {
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const url = new URL(databaseUrl)
+  const url = new URL(serverUrl)
   url.hostname = '127.0.0.1'
   url.port = String((server.address() as { port: number }).port)
 
@@ -117,10 +121,12 @@ export async function openWire(databaseUrl: string): Promise<Wire> {
     },
     swallowFrom: (text) => new Promise((done) => (swallow = { text: Buffer.from(text), done })),
     loseAnswer: (text) => new Promise((done) => (lose = { text: Buffer.from(text), done })),
+    loseShare: (share, random) => void (loses = () => random() < share),
     slice: (bytes) => void (pieces = bytes),
     heal() {
       down = false
       pieces = 0
+      loses = () => false
       for (const link of links) if (link.swallowed) end(link, 'reset')
     },
   }
