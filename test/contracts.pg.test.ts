@@ -9,10 +9,12 @@ import { serviceNames, wire } from '../src/app/services.ts'
 import { read } from '../src/engine/log.ts'
 import { catalogEvents } from '../src/services/catalog/events.ts'
 import { normalProduct } from '../src/services/catalog/product.ts'
+import { collectionEvents } from '../src/services/collections/events.ts'
 import { customerEvents } from '../src/services/customers/events.ts'
 import { noPreferences } from '../src/services/customers/preferences.ts'
 import { newKey } from '../src/services/customers/seal.ts'
 import { inventoryEvents } from '../src/services/inventory/events.ts'
+import { orderEvents } from '../src/services/orders/events.ts'
 import { pricingEvents } from '../src/services/pricing/events.ts'
 import { testEngine } from '../src/testing.ts'
 import { createTestDatabase } from './database.ts'
@@ -27,8 +29,8 @@ test('every event that the services append is as its contract and the published 
   })
   await using _ = engine
   if (!services) throw new Error('no services')
-  const { catalog, inventory, customers, pricing } = services
-  const shop = { catalog, inventory, pricing, customers, db: engine.db }
+  const { catalog, inventory, orders, customers, pricing } = services
+  const shop = { catalog, inventory, pricing, customers, collections: services.collections, db: engine.db }
 
   await seedDemo(shop)
   const demo = new Demo({ shop, seed: 11 })
@@ -56,7 +58,7 @@ test('every event that the services append is as its contract and the published 
   const restock = (quantity: number) =>
     inventory.execute({ type: 'set-quantity', sku: 'VASE-1', warehouseId: 'main', quantity, reason: 'counted' })
   const order = (orderId: string, quantity: number) =>
-    inventory.execute({ type: 'order', orderId, customerId: 'c', lines: [{ sku: 'VASE-1', quantity }] })
+    orders.execute({ type: 'place', orderId, customerId: 'c', lines: [{ sku: 'VASE-1', quantity }] })
   await restock(30)
   await order('o1', 30)
   await expect(order('o2', 1)).rejects.toThrow('available')
@@ -68,7 +70,7 @@ test('every event that the services append is as its contract and the published 
   await inventory.execute({ type: 'release', reservationId: 'r2' })
   await engine.db`update inventory.reservations set expires_at = clock_timestamp() - interval '1 second' where id = 'r3'`
   await inventory.execute({ type: 'expire', reservationIds: ['r3'] })
-  await inventory.execute({ type: 'cancel', orderId: 'o1', reason: 'changed my mind' })
+  await orders.execute({ type: 'cancel', orderId: 'o1', reason: 'changed my mind' })
   const lines = [{ sku: 'VASE-1', quantity: 5 }]
   await inventory.execute({ type: 'announce', deliveryId: 'd1', to: 'main', lines })
   await catalog.execute({ type: 'delete', productId: 'vase' })
@@ -80,12 +82,18 @@ test('every event that the services append is as its contract and the published 
   await customers.execute({ type: 'prefer', customerId: 'ida', preferences })
   await customers.execute({ type: 'erase', customerId: 'ida' })
   await engine.settle()
+  while (await services.collections.evaluateOnce());
+  await services.collections.execute({ type: 'change', id: 'gifts', fields: { title: 'To give' } })
+  await services.collections.execute({ type: 'delete', id: 'gifts' })
+  while (await services.collections.evaluateOnce());
 
   const contracts: Record<string, z.ZodType> = {
     ...catalogEvents,
     ...inventoryEvents,
+    ...orderEvents,
     ...pricingEvents,
     ...customerEvents,
+    ...collectionEvents,
   }
   const { schemas } = asyncApi('0').components
   const published = Object.fromEntries(

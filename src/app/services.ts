@@ -1,11 +1,14 @@
 /** The whole system on one screen: every service of the shop, and what they are given of each other. */
 import type { App } from '../engine/http.ts'
+import { joint } from '../engine/joint.ts'
 import type { Engine, Service } from '../engine/service.ts'
 import { catalogService } from '../services/catalog/service.ts'
 import { collectionsService } from '../services/collections/service.ts'
 import { customersService } from '../services/customers/service.ts'
-import { inventoryService } from '../services/inventory/service.ts'
+import { inventoryService, inventorySource } from '../services/inventory/service.ts'
 import { notificationsService } from '../services/notifications/service.ts'
+import { ordersService } from '../services/orders/service.ts'
+import { ordersSource } from '../services/orders/store.ts'
 import { pricingService } from '../services/pricing/service.ts'
 import { searchService } from '../services/search/service.ts'
 import { seoService } from '../services/seo/service.ts'
@@ -15,12 +18,18 @@ import type { Config } from './config.ts'
 
 export function wire(engine: Engine, config: Pick<Config, 'stock' | 'storefront'>) {
   const catalog = catalogService(engine)
-  const inventory = inventoryService(engine, config.stock)
+  const pricing = pricingService(engine)
+  // An order and the stock it takes are one command.
+  const stock = inventorySource(config.stock)
+  const selling = joint(engine, [stock, ordersSource])
+  const inventory = inventoryService(engine, config.stock, selling.of(stock))
+  const orders = ordersService(engine, { joint: selling, stock, pricesOf: pricing.pricesOf })
   return {
     // sources
     catalog,
     inventory,
-    pricing: pricingService(engine),
+    orders,
+    pricing,
     customers: customersService(engine),
     // consumers
     search: searchService(engine),
@@ -37,6 +46,7 @@ export function wire(engine: Engine, config: Pick<Config, 'stock' | 'storefront'
 export const serviceNames = [
   'catalog',
   'inventory',
+  'orders',
   'pricing',
   'customers',
   'search',

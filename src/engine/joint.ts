@@ -56,7 +56,7 @@ export function joint(
         execute({ source, command, scope: name, said: command }, options)
     },
     together({ deeds: [first, ...more], scope, said, answer }, options) {
-      return execute({ ...first, scope, said, more, ...(answer && { answer }) }, options)
+      return execute({ ...first, scope, said, ...(more.length > 0 && { more }), ...(answer && { answer }) }, options)
     },
   }
 }

@@ -1,16 +1,20 @@
 /** The AsyncAPI 3.0 document: every event the sources tell, made from their contracts. docs/asyncapi.json is a copy that a test keeps. */
 import { z } from 'zod'
 import { catalogEvents } from '../../services/catalog/events.ts'
+import { collectionEvents } from '../../services/collections/events.ts'
 import { customerEvents } from '../../services/customers/events.ts'
 import { inventoryEvents } from '../../services/inventory/events.ts'
+import { orderEvents } from '../../services/orders/events.ts'
 import { pricingEvents } from '../../services/pricing/events.ts'
 
 /** The sources' contracts. A source's events.ts has its line here. */
 const contracts: Record<string, Record<string, z.ZodType>> = {
   catalog: catalogEvents,
   inventory: inventoryEvents,
+  orders: orderEvents,
   pricing: pricingEvents,
   customers: customerEvents,
+  collections: collectionEvents,
 }
 
 export interface AsyncApi {

@@ -57,6 +57,17 @@ export const catalogue: Record<string, CatalogueEntry> = {
     'More than was ordered',
     'Return at most what the order still holds; `lines` says how much.',
   ),
+  'reservation-mismatch': entry(
+    409,
+    'Not what was reserved',
+    'Sell what the reservation holds, under the order it was made for; `lines` says what differs.',
+  ),
+  'order-status': entry(
+    409,
+    'The order can not become that',
+    '`status` says where it stands. A fulfilled order is returned, not cancelled.',
+  ),
+  'price-conflict': entry(422, 'Two prices for one SKU', 'Give a SKU one price in an order.'),
   'release-exceeds-reservation': entry(
     409,
     'More than is held',

@@ -1,7 +1,7 @@
 /** What inventory can be asked to do. Quantities are whole units; ids were checked at the edge. */
 import type { EntityId } from '../../engine/decider.ts'
 import type { Trigger } from './events.ts'
-import { countId, deliveryId, orderId, reservationId, stockId, warehouseId } from './state.ts'
+import { countId, deliveryId, reservationId, saleId, stockId, warehouseId } from './state.ts'
 
 export interface Line {
   sku: string
@@ -77,10 +77,10 @@ export interface Thresholds {
 export function touches(command: Command): EntityId[] {
   switch (command.type) {
     case 'order':
-      return [orderId(command.orderId), ...command.lines.map((line) => stockId(line.sku))]
+      return [saleId(command.orderId), ...command.lines.map((line) => stockId(line.sku))]
     case 'return':
     case 'cancel':
-      return [orderId(command.orderId)]
+      return [saleId(command.orderId)]
     case 'reserve':
       return [reservationId(command.reservationId), ...command.lines.map((line) => stockId(line.sku))]
     case 'confirm':
@@ -123,7 +123,7 @@ export function touches(command: Command): EntityId[] {
 
 /** New orders, reservations and deliveries have new ids. */
 export function creates(command: Command): EntityId[] {
-  if (command.type === 'order') return [orderId(command.orderId)]
+  if (command.type === 'order') return [saleId(command.orderId)]
   if (command.type === 'announce') return [deliveryId(command.deliveryId)]
   return command.type === 'reserve' ? [reservationId(command.reservationId)] : []
 }

@@ -8,7 +8,7 @@ import { identifier, plainText } from '../../engine/text.ts'
 import type { Command, DeliveryKind } from './commands.ts'
 import { answerOf } from './deliveries.ts'
 import { readDeliveries } from './delivery-queries.ts'
-import { lines } from './order-routes.ts'
+import { lines } from './lines.ts'
 
 const params = z.strictObject({ id: identifier })
 /** A time with its offset from UTC, in years that Postgres and JavaScript write alike. */

@@ -43,7 +43,8 @@ export function reserve(draft: Draft, command: Of<'reserve'>, rules: SellingRule
 export function confirm(draft: Draft, command: Of<'confirm'>, thresholds: StockThresholds): Decision<InventoryFact> {
   const reservation = existing(draft, command.reservationId)
   const { reservationId: id, orderId, status, lines } = reservation
-  if (status === 'confirmed') return { facts: [], answer: answerOf(reservation) }
+  const sold = byLine(lines).map((line) => ({ ...line, productId: draft.stock(line.sku)?.stock.productId }))
+  if (status === 'confirmed') return { facts: [], answer: answerOf(reservation, sold) }
   mustHold(reservation, draft.now)
   for (const { sku, warehouseId, quantity } of lines) {
     draft.move(sku, warehouseId, {
@@ -55,7 +56,7 @@ export function confirm(draft: Draft, command: Of<'confirm'>, thresholds: StockT
     })
   }
   draft.facts.push({ type: 'reservation.closed', entity: reservationId(id), status: 'confirmed' })
-  return draft.done(thresholds, answerOf({ ...reservation, status: 'confirmed' }))
+  return draft.done(thresholds, answerOf({ ...reservation, status: 'confirmed' }, sold))
 }
 
 /** Moves its end so far away from now, never nearer: asked again it changes next to nothing, and what is over stays over. */

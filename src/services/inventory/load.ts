@@ -11,10 +11,10 @@ import {
   type DeliveryState,
   type ExpiredLine,
   type OrderState,
-  orderId,
   type ReservationState,
   type State,
   type StockState,
+  saleId,
   stockId,
   warehouseId,
 } from './state.ts'
@@ -61,7 +61,7 @@ export async function load(tx: Sql, ids: EntityId[], { skipLocked }: { skipLocke
     // An order may have got another SKU while we waited. Locking that one too is out of order; Postgres would break a deadlock.
     await readOrders(
       tx,
-      asked.orders.filter((id) => refers.has(orderId(id))),
+      asked.orders.filter((id) => refers.has(saleId(id))),
       states,
     )
     for (const [id, its] of refers) refers.set(id, [...its, ...linesOf(states.get(id)?.state)])
@@ -92,7 +92,7 @@ function sorted(ids: EntityId[]): Asked {
       case 'reservation':
         asked.reservations.push(name)
         break
-      case 'order':
+      case 'sale':
         asked.orders.push(name)
         break
       case 'count':
@@ -115,7 +115,7 @@ async function findOrders(tx: Sql, ids: string[], refers: Refers) {
     select distinct reference as id, sku
       from inventory.ledger
      where reference = any(string_to_array(${texts(ids)}, chr(30))) and reference_type = 'ORDER'`
-  for (const { id, sku } of lines) refer(refers, orderId(id), sku)
+  for (const { id, sku } of lines) refer(refers, saleId(id), sku)
 }
 
 interface StockRow {
@@ -236,7 +236,7 @@ async function readOrders(tx: Sql, ids: string[], states: Read): Promise<void> {
              group by reference, sku, warehouse_id) levels
      where sold > 0
      group by id`
-  for (const { id, lines } of rows) states.set(orderId(id), { version: 0, state: { lines } })
+  for (const { id, lines } of rows) states.set(saleId(id), { version: 0, state: { lines } })
 }
 
 /** Shared locks: a warehouse stays what it is until the goods are in. */

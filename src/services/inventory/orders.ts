@@ -4,7 +4,7 @@ import { type Allocation, type StrategyName, strategies } from './allocation.ts'
 import type { Command, Line } from './commands.ts'
 import type { Draft, StockThresholds } from './draft.ts'
 import type { InventoryFact } from './facts.ts'
-import { orderId as entityOf, type Held, type OrderState, orderIn, type StockState, stockId } from './state.ts'
+import { type Held, type OrderState, orderIn, type StockState, saleId, stockId } from './state.ts'
 
 type Of<Type extends Command['type']> = Extract<Command, { type: Type }>
 
@@ -26,13 +26,14 @@ export function allocate(
   draft: Draft,
   lines: Line[],
   { allocation = 'priority' }: SellingRules,
-): { sku: string; quantity: number; allocations: Allocation[] }[] | undefined {
+): { sku: string; productId: string; quantity: number; allocations: Allocation[] }[] | undefined {
   const stocks = lines.map((line) => draft.stock(line.sku))
   refuseIf(stocks, lines, 'unknown-sku', (stock) => stock === undefined)
   refuseIf(stocks, lines, 'inactive-sku', (stock) => !stock?.stock.active)
   if (stocks.some((stock, n) => (stock as StockState).stock.available < (lines[n] as Line).quantity)) return undefined
   return lines.map(({ sku, quantity }, n) => ({
     sku,
+    productId: (stocks[n] as StockState).stock.productId,
     quantity,
     allocations: strategies[allocation]((stocks[n] as StockState).stock.levels, quantity),
   }))
@@ -80,7 +81,7 @@ export function order(draft: Draft, command: Of<'order'>, rules: SellingRules): 
       held.push({ sku, warehouseId, quantity })
     }
   }
-  draft.facts.push({ type: 'order.placed', entity: entityOf(orderId), lines: held })
+  draft.facts.push({ type: 'order.placed', entity: saleId(orderId), lines: held })
   return draft.done(rules, { orderId, status: 'confirmed', ...(customerId && { customerId }), lines: taken })
 }
 
@@ -129,7 +130,7 @@ export function giveBack(
   for (const { sku, warehouseId, quantity } of back) {
     draft.move(sku, warehouseId, { trigger: 'ORDER_RETURNED', onHand: quantity, ...reference })
   }
-  if (back.length > 0) draft.facts.push({ type: 'order.returned', entity: entityOf(command.orderId), lines: back })
+  if (back.length > 0) draft.facts.push({ type: 'order.returned', entity: saleId(command.orderId), lines: back })
   const units =
     found.lines.reduce((sum, line) => sum + left(line), 0) - back.reduce((sum, line) => sum + line.quantity, 0)
   return draft.done(thresholds, {

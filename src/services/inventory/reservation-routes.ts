@@ -6,8 +6,8 @@ import type { Executor } from '../../engine/executor.ts'
 import { type App, commandOptions, notFound } from '../../engine/http.ts'
 import { identifier } from '../../engine/text.ts'
 import type { Command } from './commands.ts'
-import { readReservation } from './order-queries.ts'
-import { allocatedLine, lines } from './order-routes.ts'
+import { readReservation } from './ledger-queries.ts'
+import { allocatedLine, lines } from './lines.ts'
 import type { InventorySettings } from './settings.ts'
 
 const tags = ['reservations']

@@ -119,7 +119,8 @@ export async function lockReservations(
     tx<{ id: string; sku: string | null }>`
       select distinct r.id, l.sku
         from inventory.reservations r
-        left join inventory.reservation_lines l on l.reservation_id = r.id and l.released_at is null
+        left join inventory.reservation_lines l
+               on l.reservation_id = r.id and (l.released_at is null or r.status = 'confirmed')
        where r.id = any(${ids}::text[])`,
   ])
   const ours = new Set(locked.map((row) => row.id))

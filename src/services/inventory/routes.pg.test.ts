@@ -2,12 +2,12 @@ import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { createTestDatabase } from '../../../test/database.ts'
+import { sellingServices } from '../../../test/selling.ts'
 import { type Auth, openAuth, type Role } from '../../app/http/auth.ts'
 import { buildServer, httpDefaults } from '../../app/http/server.ts'
 import type { App } from '../../engine/http.ts'
 import { type TestEngine, testEngine } from '../../testing.ts'
-import { catalogService } from '../catalog/service.ts'
-import { type InventoryService, inventoryService } from './service.ts'
+import type { InventoryService } from './service.ts'
 import { itemId } from './state.ts'
 import { Sweeper } from './sweeper.ts'
 
@@ -20,7 +20,7 @@ const log = pino({ level: 'silent' })
 
 beforeAll(async () => {
   const { url } = await createTestDatabase()
-  const made = await testEngine(url, (to) => [catalogService(to), inventoryService(to)] as const)
+  const made = await testEngine(url, sellingServices)
   engine = made.engine
   inventory = made.services[1]
   auth = openAuth({ secret: 'a secret of thirty-two bytes at least' })
@@ -110,146 +110,6 @@ test('a count is refused without a role, for what is not there, and for what is 
   expect((await call('PATCH', path, { sku, quantity: 1, colour: 'red' })).status).toBe(422)
   expect((await call('PATCH', path, { sku, quantity: 5 }, { 'if-match': '"1"' })).status).toBe(412)
   expect(await available(id)).toEqual([1, 1])
-})
-
-test('an order takes all lines or none, its repeated lines summed', async () => {
-  const { id, skus } = await product(5, 1)
-  const [many, one] = skus as [string, string]
-  const short = await call('POST', '/orders', {
-    lines: [
-      { sku: many, quantity: 1 },
-      { sku: one, quantity: 2 },
-    ],
-  })
-  expect(short.status).toBe(409)
-  expect(short.body).toMatchObject({
-    type: '/problems/insufficient-stock',
-    lines: [{ sku: one, requested: 2, available: 1 }],
-  })
-  expect(await available(id)).toEqual([5, 1])
-  expect(await eventsOf(one)).toEqual(['stock.updated', 'stock.updated', 'stock.update.failed'])
-
-  const lines = [
-    { sku: many, quantity: 2 },
-    { sku: one, quantity: 1 },
-    { sku: many, quantity: 3 },
-  ]
-  const placed = await call('POST', '/orders', { orderId: `o-${id}`, customerId: 'c1', lines })
-  expect(placed.status).toBe(201)
-  expect(placed.headers.location).toBe(`/v1/orders/o-${id}`)
-  expect(placed.body).toEqual({
-    orderId: `o-${id}`,
-    status: 'confirmed',
-    customerId: 'c1',
-    lines: [
-      { sku: many, quantity: 5, allocations: [{ warehouseId: 'main', quantity: 5 }] },
-      { sku: one, quantity: 1, allocations: [{ warehouseId: 'main', quantity: 1 }] },
-    ],
-    shipments: [
-      {
-        warehouseId: 'main',
-        lines: [
-          { sku: many, quantity: 5 },
-          { sku: one, quantity: 1 },
-        ],
-      },
-    ],
-  })
-  expect(await available(id)).toEqual([0, 0])
-})
-
-test('of two orders for the last unit one wins and the other is told so', async () => {
-  const { skus } = await product(1)
-  const lines = [{ sku: skus[0], quantity: 1 }]
-  const both = await Promise.all([call('POST', '/orders', { lines }), call('POST', '/orders', { lines })])
-  expect(both.map((reply) => reply.status).sort()).toEqual([201, 409])
-  expect(both.find((reply) => reply.status === 409)?.body.lines).toEqual([{ sku: skus[0], requested: 1, available: 0 }])
-})
-
-test('an order id is taken once: again it is the same order, under another key or with other lines it is none', async () => {
-  const { id, skus } = await product(10)
-  const body = { orderId: `o-${id}`, lines: [{ sku: skus[0], quantity: 1 }] }
-  const first = await call('POST', '/orders', body)
-  expect((await call('POST', '/orders', body)).body).toEqual(first.body)
-  const more = { ...body, lines: [{ sku: skus[0], quantity: 2 }] }
-  expect((await call('POST', '/orders', more)).body.type).toBe('/problems/idempotency-key-reused')
-  expect((await call('POST', '/orders', body, { 'idempotency-key': 'k' })).body.type).toBe('/problems/already-exists')
-  expect(await available(id)).toEqual([9])
-})
-
-test('an order without an id, sent again under its key, is the same order', async () => {
-  const { id, skus } = await product(10)
-  const body = { lines: [{ sku: skus[0], quantity: 1 }] }
-  const key = { 'idempotency-key': `key-${id}` }
-  const [first, again] = [await call('POST', '/orders', body, key), await call('POST', '/orders', body, key)]
-  expect(again.body).toEqual(first.body)
-  expect(await available(id)).toEqual([9])
-})
-
-test('orders that make no sense are refused with the field, and nothing is taken', async () => {
-  const { id, skus } = await product(10)
-  const [sku] = skus
-  for (const quantity of [0, -1, 1.5, 1e20, '1']) {
-    const refused = await call('POST', '/orders', { lines: [{ sku, quantity }] })
-    expect([refused.status, refused.body.errors[0].field]).toEqual([422, 'lines.0.quantity'])
-  }
-  expect((await call('POST', '/orders', { lines: [] })).status).toBe(422)
-  expect((await call('POST', '/orders', { lines: [{ sku: '../x', quantity: 1 }] })).status).toBe(422)
-  const unknown = await call('POST', '/orders', {
-    lines: [
-      { sku, quantity: 1 },
-      { sku: 'none', quantity: 1 },
-    ],
-  })
-  expect([unknown.status, unknown.body.lines]).toEqual([422, [{ sku: 'none', quantity: 1 }]])
-  expect(await available(id)).toEqual([10])
-})
-
-test('an order can be read, returned in part, never beyond what it has, and cancelled', async () => {
-  const { id, skus } = await product(10)
-  const [sku] = skus as [string]
-  const { orderId } = (await call('POST', '/orders', { lines: [{ sku, quantity: 4 }] })).body
-  const path = `/orders/${orderId}`
-  expect((await call('GET', path)).body).toMatchObject({ orderId, status: 'confirmed', lines: [{ sku, quantity: 4 }] })
-
-  const part = { returnId: 'r1', lines: [{ sku, quantity: 1 }] }
-  const returned = await call('POST', `${path}/returns`, part)
-  expect(returned.body).toMatchObject({
-    orderId,
-    returnId: 'r1',
-    status: 'partly-returned',
-    lines: [{ sku, quantity: 1 }],
-  })
-  expect((await call('POST', `${path}/returns`, part)).body).toEqual(returned.body)
-  expect(await available(id)).toEqual([7])
-  const beyond = await call('POST', `${path}/returns`, { lines: [{ sku, quantity: 4 }] })
-  expect([beyond.status, beyond.body.lines]).toEqual([409, [{ sku, requested: 4, returnable: 3 }]])
-
-  expect((await call('POST', `${path}/cancel`)).body).toMatchObject({
-    status: 'cancelled',
-    lines: [{ sku, quantity: 3 }],
-  })
-  expect((await call('POST', `${path}/cancel`, {})).body).toMatchObject({ status: 'cancelled', lines: [] })
-  expect(await available(id)).toEqual([10])
-  expect((await call('GET', path)).body).toMatchObject({
-    status: 'cancelled',
-    lines: [{ sku, ordered: 4, returned: 4, quantity: 0 }],
-  })
-  expect((await call('GET', '/orders/none')).status).toBe(404)
-  expect((await call('POST', '/orders/none/cancel', {})).status).toBe(404)
-})
-
-test('the latest orders are listed page by page, newest first', async () => {
-  const { skus } = await product(100)
-  const placed: string[] = []
-  for (let n = 0; n < 5; n++) {
-    placed.push((await call('POST', '/orders', { lines: [{ sku: skus[0], quantity: 1 }] })).body.orderId)
-  }
-  const first = (await call('GET', '/orders?limit=3')).body
-  const second = (await call('GET', `/orders?limit=2&cursor=${first.next}`)).body
-  const ids = [...first.items, ...second.items].map((order: { orderId: string }) => order.orderId)
-  expect(ids).toEqual(placed.reverse())
-  expect((await call('GET', '/orders?cursor=nonsense')).status).toBe(400)
 })
 
 test('a reservation holds, is confirmed once, and can then not be released', async () => {

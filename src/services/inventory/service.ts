@@ -1,5 +1,6 @@
 /** Inventory: the source of stock. */
 import type { Sql } from '../../engine/database.ts'
+import type { Source } from '../../engine/decider.ts'
 import type { Executor } from '../../engine/executor.ts'
 import type { App } from '../../engine/http.ts'
 import type { Engine, Service } from '../../engine/service.ts'
@@ -7,12 +8,13 @@ import type { Command } from './commands.ts'
 import { inventoryDecider } from './decider.ts'
 import { restockOf } from './delivery-queries.ts'
 import { deliveryRoutes } from './delivery-routes.ts'
+import type { InventoryFact } from './facts.ts'
 import { CatalogFollower } from './follow-catalog.ts'
 import { itemRoutes } from './item-routes.ts'
-import { orderRoutes } from './order-routes.ts'
 import { itemsOfProduct, leadTimeOf, type ProductInventory, productInventoryOf } from './queries.ts'
 import { reservationRoutes } from './reservation-routes.ts'
 import { type InventorySettings, inventoryDefaults } from './settings.ts'
+import type { State } from './state.ts'
 import { stocktakeRoutes } from './stocktake-routes.ts'
 import { inventoryStore } from './store.ts'
 import { Sweeper } from './sweeper.ts'
@@ -29,10 +31,24 @@ export interface InventoryService extends Service<App> {
   verify(sql: Sql): Promise<Finding[]>
 }
 
-export function inventoryService(engine: Engine, given: Partial<InventorySettings> = {}): InventoryService {
+/** Inventory as a source: alone, or beside others whose commands move stock too. */
+export function inventorySource(given: Partial<InventorySettings> = {}): Source<State, Command, InventoryFact> {
+  return {
+    name: 'inventory',
+    entities: ['stock', 'reservation', 'sale', 'delivery', 'warehouse', 'count'],
+    decider: inventoryDecider({ ...inventoryDefaults, ...given }),
+    store: inventoryStore,
+  }
+}
+
+/** `execute` carries out its commands: where others move stock too, the executor that they share. */
+export function inventoryService(
+  engine: Engine,
+  given: Partial<InventorySettings> = {},
+  execute: Executor<Command>['execute'] = engine.executor(inventorySource(given)).execute,
+): InventoryService {
   const settings = { ...inventoryDefaults, ...given }
   const { db, log } = engine
-  const { execute } = engine.executor({ name: 'inventory', decider: inventoryDecider(settings), store: inventoryStore })
   const follower = new CatalogFollower(execute, settings, log)
   const sweeper = new Sweeper(db, execute, log)
   return {
@@ -41,7 +57,6 @@ export function inventoryService(engine: Engine, given: Partial<InventorySetting
     consumers: [follower.projection()],
     routes(app) {
       itemRoutes(app, db, execute, follower, settings)
-      orderRoutes(app, db, execute)
       reservationRoutes(app, db, execute, settings)
       deliveryRoutes(app, db, execute)
       stocktakeRoutes(app, db, execute)

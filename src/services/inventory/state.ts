@@ -42,7 +42,7 @@ export interface ReservationState {
   lines: readonly Held[]
 }
 
-/** `order/<id>`: what it took and gave back, by level, from the ledger. */
+/** `sale/<order id>`: what an order took and gave back, by level, from the ledger. The order itself is another's. */
 export interface OrderState {
   lines: readonly (Held & { returned: number })[]
 }
@@ -80,7 +80,7 @@ export type States = ReadonlyMap<EntityId, Versioned<State>>
 
 export const stockId = (sku: string): EntityId => `stock/${sku}`
 export const reservationId = (id: string): EntityId => `reservation/${id}`
-export const orderId = (id: string): EntityId => `order/${id}`
+export const saleId = (id: string): EntityId => `sale/${id}`
 export const deliveryId = (id: string): EntityId => `delivery/${id}`
 export const warehouseId = (id: string): EntityId => `warehouse/${id}`
 
@@ -88,7 +88,7 @@ export const warehouseId = (id: string): EntityId => `warehouse/${id}`
 export const stockIn = (states: States, sku: string) => states.get(stockId(sku))?.state as StockState | undefined
 export const reservationIn = (states: States, id: string) =>
   states.get(reservationId(id))?.state as ReservationState | undefined
-export const orderIn = (states: States, id: string) => states.get(orderId(id))?.state as OrderState | undefined
+export const orderIn = (states: States, id: string) => states.get(saleId(id))?.state as OrderState | undefined
 export const deliveryIn = (states: States, id: string) => states.get(deliveryId(id))?.state as DeliveryState | undefined
 export const countId = (warehouse: string, countedAt: string): EntityId => `count/${countedAt}@${warehouse}`
 export const countIn = (states: States, warehouse: string, countedAt: string) =>

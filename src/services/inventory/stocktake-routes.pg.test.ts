@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createTestDatabase } from '../../../test/database.ts'
+import { sellingServices } from '../../../test/selling.ts'
 import { type TestServer, testServer } from '../../app/http/server-testing.ts'
 import { type TestEngine, testEngine } from '../../testing.ts'
-import { type InventoryService, inventoryService } from './service.ts'
+import type { InventoryService } from './service.ts'
 
 let engine: TestEngine
 let inventory: InventoryService
@@ -11,10 +12,14 @@ let authorization: string
 
 beforeAll(async () => {
   const { url } = await createTestDatabase()
-  const made = await testEngine(url, (to) => [inventoryService(to)] as const)
+  const made = await testEngine(url, sellingServices)
   engine = made.engine
-  inventory = made.services[0]
-  server = await testServer({ shop: false, routes: (app) => inventory.routes?.(app) })
+  const [, stock, orders] = made.services
+  inventory = stock
+  server = await testServer({
+    shop: false,
+    routes: (app) => [stock, orders].forEach((service) => void service.routes?.(app)),
+  })
   authorization = `Bearer ${await server.token()}`
 })
 afterAll(async () => {

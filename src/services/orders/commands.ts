@@ -25,12 +25,21 @@ export type OrdersCommand =
   /** Gives some of it back, never more than the order still has; without lines the rest. Throws `return-exceeds-order`, `not-found`. */
   | { type: 'return'; orderId: string; returnId?: string; lines?: { sku: string; quantity: number }[]; reason?: string }
 
+export interface AnsweredLine {
+  sku: string
+  productId?: string | null
+  quantity: number
+  /** Not there in answers of old. */
+  unitPrice?: Money | null
+  allocations: { warehouseId: string; quantity: number }[]
+}
+
 /** The answer of every command. Of `cancel` and `return` the lines are what was given back by it, of the others what was sold. */
 export interface OrderAnswer {
   orderId: string
   status: OrderStatus
   customerId?: string
   returnId?: string
-  lines: { sku: string; quantity: number; allocations: { warehouseId: string; quantity: number }[] }[]
+  lines: AnsweredLine[]
   totals: OrderTotal[]
 }

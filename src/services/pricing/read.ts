@@ -1,5 +1,6 @@
 /** Reading prices: always by the rules of the moment asked, whoever has been told of them yet. */
 import type { Database } from '../../engine/database.ts'
+import type { Money } from '../catalog/events.ts'
 import type { PriceState } from './decider.ts'
 import type { Price, Problem } from './events.ts'
 import { pricesOf } from './price.ts'
@@ -36,6 +37,15 @@ export class PriceReader {
   /** The products that have any of these SKUs. */
   ofSkus(skus: string[]): Promise<PricesNow[]> {
     return this.#where('p.skus && $2::text[]', skus)
+  }
+
+  /** What these SKUs cost now, those without a price left out. While one moves between products, the product that is for sale counts. */
+  async effective(skus: string[]): Promise<Map<string, Money>> {
+    const products = await this.ofSkus(skus)
+    products.sort((a, b) => Number(a.status === 'active') - Number(b.status === 'active'))
+    const asked = new Set(skus)
+    const found = products.flatMap(({ prices }) => prices.filter(([sku]) => asked.has(sku)))
+    return new Map(found.map(([sku, { effective: amount, currency }]) => [sku, { amount, currency }]))
   }
 
   async #where(condition: string, value: unknown): Promise<PricesNow[]> {

@@ -4,6 +4,7 @@ import type { Sql } from '../../engine/database.ts'
 import type { Executor } from '../../engine/executor.ts'
 import type { App } from '../../engine/http.ts'
 import type { Engine, Service } from '../../engine/service.ts'
+import type { Money } from '../catalog/events.ts'
 import { type PricingCommand, pricingDecider } from './decider.ts'
 import { pricesFollowCatalog } from './follow-catalog.ts'
 import { priceRoutes } from './price-routes.ts'
@@ -18,6 +19,8 @@ export interface PricingService extends Service<App> {
   execute: Executor<PricingCommand>['execute']
   /** Begins and ends promotions that are due and makes a page of what is to be priced anew; answers whether more is left. */
   repriceOnce(): Promise<boolean>
+  /** What these SKUs cost now; those without a price are not in it. */
+  pricesOf(skus: string[]): Promise<Map<string, Money>>
   verify(sql: Sql): Promise<Finding[]>
 }
 
@@ -38,6 +41,7 @@ export function pricingService(engine: Engine): PricingService {
     run: (signal) => repricer.run(signal),
     execute,
     repriceOnce: () => repricer.runOnce(),
+    pricesOf: (skus) => reader.effective(skus),
     verify: verifyPricing,
   }
 }

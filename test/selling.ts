@@ -1,0 +1,24 @@
+/** The services that sell, wired as the program wires them: catalog, inventory and orders behind one executor, pricing. */
+import type { Engine } from '../src/engine/engine.ts'
+import { joint } from '../src/engine/joint.ts'
+import { type CatalogService, catalogService } from '../src/services/catalog/service.ts'
+import { type InventoryService, inventoryService, inventorySource } from '../src/services/inventory/service.ts'
+import type { InventorySettings } from '../src/services/inventory/settings.ts'
+import { type OrdersService, ordersService } from '../src/services/orders/service.ts'
+import { ordersSource } from '../src/services/orders/store.ts'
+import { type PricingService, pricingService } from '../src/services/pricing/service.ts'
+
+export function sellingServices(
+  engine: Engine,
+  settings: Partial<InventorySettings> = {},
+): [CatalogService, InventoryService, OrdersService, PricingService] {
+  const stock = inventorySource(settings)
+  const selling = joint(engine, [stock, ordersSource])
+  const pricing = pricingService(engine)
+  return [
+    catalogService(engine),
+    inventoryService(engine, settings, selling.of(stock)),
+    ordersService(engine, { joint: selling, stock, pricesOf: pricing.pricesOf }),
+    pricing,
+  ]
+}
