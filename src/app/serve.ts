@@ -130,7 +130,7 @@ async function seed(system: System, step: (what: string) => void) {
   const needed = [catalog, inventory, pricing, customers, collections]
   if (!system.config.demo || !needed.every((each) => system.serving.includes(each))) return
   const { db } = system.engine
-  const shop = { catalog, inventory, pricing, customers, db }
+  const shop = { catalog, inventory, pricing, customers, collections, db }
   const [{ Demo }, { isDemo, seedDemo }] = await Promise.all([import('./demo/demo.ts'), import('./demo/seed.ts')])
   if (await seedDemo(shop)) step('demo shop, 60 products')
   else if (!(await isDemo(db))) return

@@ -35,6 +35,21 @@ export function append(tx: Sql, events: readonly Appendable[]): Promise<number> 
     select base from head`.then(([row]) => (row?.base ?? 0) + 1)
 }
 
+/** Wakes the tails of all processes; said once a commit at most. */
+export const CHANNEL = 'lockstep_log'
+
+/**
+ * Appends as a part of a transaction that is not an executor's, as a projection's own: what it tells commits together with its checkpoint. Call it
+ * last. Should this process stall before the commit, the server ends the session within a second and the head is free again.
+ */
+export async function appendWithin(tx: Sql, events: readonly Appendable[]): Promise<void> {
+  await Promise.all([
+    tx`set local idle_in_transaction_session_timeout = '1s'`,
+    tx`select pg_notify(${CHANNEL}, '')`,
+    append(tx, events),
+  ])
+}
+
 /** An event to append; data and meta may already be JSON text. */
 export type Appendable = Omit<NewEvent, 'data' | 'meta'> & { data: Data | string; meta?: Meta | string }
 

@@ -1,9 +1,8 @@
 /** The one reader of the log in a process: it keeps the newest events in memory for all consumers, and wakes them. */
 import type { Database } from './database.ts'
 import { type LoggedEvent, matches } from './event.ts'
-import { headPosition, read } from './log.ts'
+import { CHANNEL, headPosition, read } from './log.ts'
 
-const CHANNEL = 'lockstep_log'
 const CHUNK = 5_000
 /** What is kept in memory at most: events, and characters of their data. */
 const WINDOW_EVENTS = 10_000

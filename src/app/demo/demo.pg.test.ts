@@ -28,8 +28,8 @@ beforeAll(async () => {
       ] as const,
   )
   engine = made.engine
-  const [catalog, inventory, customers, pricing] = made.services
-  shop = { catalog, inventory, customers, pricing, db: engine.db }
+  const [catalog, inventory, customers, pricing, collections] = made.services
+  shop = { catalog, inventory, customers, pricing, collections, db: engine.db }
   return () => engine[Symbol.asyncDispose]()
 })
 

@@ -1,6 +1,5 @@
 /** Fills an empty shop with the demo. */
 import type { Database } from '../../engine/database.ts'
-import { createCollection } from '../../services/collections/collections.ts'
 import { newKey } from '../../services/customers/seal.ts'
 import { demoCustomers } from './customers.ts'
 import { demoProducts, demoWarehouses } from './products.ts'
@@ -9,7 +8,7 @@ import { actor, type DemoShop } from './shop.ts'
 
 /** Warehouses, products, stock, a price rule, collections and customers, all at once. Answers false, and does nothing, if there are products. */
 export async function seedDemo(shop: DemoShop): Promise<boolean> {
-  const { catalog, inventory, pricing, customers, db } = shop
+  const { catalog, inventory, pricing, customers, collections, db } = shop
   const [found] = await db<{ any: boolean }>`select exists (select from catalog.products) as any`
   if (found?.any) return false
   await openWarehouses(db)
@@ -19,8 +18,8 @@ export async function seedDemo(shop: DemoShop): Promise<boolean> {
     stock.map((count) => ({ type: 'set-initial', productId: product.id, trigger: 'IMPORTED', ...count }) as const),
   )
   await Promise.all(counts.map((count) => inventory.execute(count, { actor })))
-  for (const { id, ...fields } of demoCollections) await createCollection(db, id, fields)
   await Promise.all([
+    ...demoCollections.map(({ id, ...fields }) => collections.execute({ type: 'create', id, fields }, { actor })),
     pricing.execute({ type: 'create-rule', rule: demoRule }, { actor }),
     ...demoCustomers().map((each) => customers.execute({ type: 'create', ...each, key: newKey() }, { actor })),
   ])

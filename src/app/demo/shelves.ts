@@ -1,5 +1,5 @@
 /** How the demo's shop is arranged: collections by rule and by hand, a standing price rule, and the promotions that come and go. Pure. */
-import type { Condition } from '../../services/collections/rule.ts'
+import type { Condition } from '../../services/collections/condition.ts'
 import type { Promotion, Rule } from '../../services/pricing/rule.ts'
 
 const where = (

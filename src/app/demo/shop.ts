@@ -1,5 +1,6 @@
 /** What the demo has of the shop: its sources' commands and its database. */
 import type { Database } from '../../engine/database.ts'
+import type { CollectionsService } from '../../services/collections/service.ts'
 import type { CustomersService } from '../../services/customers/service.ts'
 import type { PricingService } from '../../services/pricing/service.ts'
 import type { Shop } from '../import/shop.ts'
@@ -8,6 +9,7 @@ export interface DemoShop extends Shop {
   db: Database
   customers: Pick<CustomersService, 'execute'>
   pricing: Pick<PricingService, 'execute'>
+  collections: Pick<CollectionsService, 'execute'>
 }
 
 /** Who does it, as the log says. */

@@ -1,40 +1,34 @@
 /** `/collections`: ADMIN writes, anybody reads. */
-import { randomUUID } from 'node:crypto'
+import { randomUUIDv7 } from 'node:crypto'
 import { z } from 'zod'
 import type { Database } from '../../engine/database.ts'
-import { type App, etag, ifMatch, limitQuery, pageOf, pageSchema, placeIn } from '../../engine/http.ts'
+import type { Executor } from '../../engine/executor.ts'
+import { type App, commandOptions, etag, limitQuery, pageOf, pageSchema, placeIn } from '../../engine/http.ts'
 import { identifier, plainText } from '../../engine/text.ts'
-import {
-  changeCollection,
-  createCollection,
-  deleteCollection,
-  listCollections,
-  productsOf,
-  readCollection,
-} from './collections.ts'
+import { type CollectionCommand, collectionEntity, mostPicks } from './decider.ts'
+import { sorts } from './events.ts'
+import { listCollections, readCollection } from './read.ts'
 import { rule } from './rule.ts'
 
-const params = z.strictObject({ id: identifier })
 const fields = {
   title: plainText(500).min(1, 'must not be empty'),
   description: plainText(10_000),
   rule,
+  /** Pins of a rule collection stay on top; a manual one is as picked unless told otherwise. */
+  sort: z.enum(sorts, `must be one of ${sorts.join(', ')}`),
+  /** What is picked, or pinned to the top of a rule collection, in order. */
   productIds: z
     .array(identifier)
-    .max(10_000, 'must have at most 10000 products')
+    .max(mostPicks, `must have at most ${mostPicks} products`)
     .refine((ids) => new Set(ids).size === ids.length, 'must not name a product twice'),
 }
 
 const newCollection = z
-  .strictObject({
-    id: identifier.optional(),
-    title: fields.title,
-    description: fields.description.optional(),
-    rule: fields.rule.optional(),
-    productIds: fields.productIds.optional(),
-  })
-  .refine((given) => (given.rule === undefined) !== (given.productIds === undefined), {
-    error: 'must have either a rule or productIds',
+  .strictObject(fields)
+  .partial()
+  .extend({ id: identifier.optional(), title: fields.title })
+  .refine((given) => given.rule !== undefined || given.productIds !== undefined, {
+    error: 'must be given, or productIds for a collection picked by hand',
     path: ['rule'],
   })
 
@@ -42,37 +36,46 @@ const changed = z
   .strictObject(fields)
   .partial()
   .refine((given) => Object.keys(given).length > 0, 'must change something')
-  .refine((given) => given.rule === undefined || given.productIds === undefined, {
-    error: 'must have either a rule or productIds',
-    path: ['rule'],
-  })
 
-const collection = z.object({
+const view = z.object({
   id: z.string(),
   version: z.int(),
   kind: z.enum(['rule', 'manual']),
   title: z.string(),
   description: z.string(),
   rule: z.any().optional(),
-  productIds: z.array(z.string()).optional(),
+  sort: z.enum(sorts),
+  productIds: z.array(z.string()),
+  evaluating: z.object({ done: z.int(), total: z.int() }).optional(),
   createdAt: z.string(),
   updatedAt: z.string(),
 })
 
-export function collectionRoutes(app: App, db: Database): void {
+export function collectionRoutes(
+  app: App,
+  db: Database,
+  execute: Executor<CollectionCommand>['execute'],
+  told: () => void,
+): void {
   const tags = ['collections']
   const config = { roles: ['ADMIN'] }
+  const params = z.strictObject({ id: identifier })
 
   app.post(
     '/collections',
     {
-      schema: { body: newCollection, response: { 201: collection }, summary: 'Make a rule or manual collection', tags },
+      schema: { body: newCollection, response: { 201: view }, summary: 'Make a rule or manual collection', tags },
       config,
     },
     async (request, reply) => {
-      const { id = randomUUID(), ...given } = request.body
-      const made = await createCollection(db, id, given)
-      return reply.code(201).header('etag', etag(made.version)).send(made)
+      const { id = randomUUIDv7(), ...given } = request.body
+      const { answer } = await execute({ type: 'create', id, fields: given }, commandOptions(request))
+      told()
+      reply
+        .code(201)
+        .header('location', `/v1/collections/${encodeURIComponent(id)}`)
+        .header('etag', etag(answer.version))
+      return readCollection(db, id)
     },
   )
 
@@ -81,7 +84,7 @@ export function collectionRoutes(app: App, db: Database): void {
     {
       schema: {
         querystring: z.strictObject(limitQuery()),
-        response: { 200: pageSchema(collection) },
+        response: { 200: pageSchema(view) },
         summary: 'All collections, by id',
         tags,
       },
@@ -94,7 +97,7 @@ export function collectionRoutes(app: App, db: Database): void {
 
   app.get(
     '/collections/:id',
-    { schema: { params, response: { 200: collection }, summary: 'A collection', tags } },
+    { schema: { params, response: { 200: view }, summary: 'A collection, and how far it is evaluated', tags } },
     async (request, reply) => {
       const found = await readCollection(db, request.params.id)
       return reply.header('etag', etag(found.version)).send(found)
@@ -107,15 +110,18 @@ export function collectionRoutes(app: App, db: Database): void {
       schema: {
         params,
         body: changed,
-        response: { 200: collection },
-        summary: 'Change it; a new rule is evaluated at once',
+        response: { 200: view },
+        summary: 'Change it; a new rule is evaluated for all products in the background',
         tags,
       },
       config,
     },
     async (request, reply) => {
-      const after = await changeCollection(db, request.params.id, request.body, ifMatch(request))
-      return reply.header('etag', etag(after.version)).send(after)
+      const { id } = request.params
+      const options = commandOptions(request, collectionEntity(id))
+      const { answer } = await execute({ type: 'change', id, fields: request.body }, options)
+      told()
+      return reply.header('etag', etag(answer.version)).send(await readCollection(db, id))
     },
   )
 
@@ -123,31 +129,10 @@ export function collectionRoutes(app: App, db: Database): void {
     '/collections/:id',
     { schema: { params, response: { 204: z.undefined() }, summary: 'Delete it; its products stay', tags }, config },
     async (request, reply) => {
-      await deleteCollection(db, request.params.id, ifMatch(request))
+      const { id } = request.params
+      await execute({ type: 'delete', id }, commandOptions(request, collectionEntity(id)))
+      told()
       return reply.code(204).send()
-    },
-  )
-
-  app.get(
-    '/collections/:id/products',
-    {
-      schema: {
-        params,
-        querystring: z.strictObject(limitQuery()),
-        response: { 200: pageSchema(z.object({ id: z.string(), title: z.string() })) },
-        summary: 'Its active products: as picked, or by id',
-        tags,
-      },
-    },
-    async ({ params: { id }, query }) => {
-      const place = placeIn(query.cursor, z.tuple([z.int().min(0).max(2_147_483_647), plainText(200)]))
-      const after = { position: place?.[0] ?? 0, id: place?.[1] ?? '' }
-      const rows = await productsOf(db, await readCollection(db, id), after, query.limit + 1)
-      const { items, next } = pageOf(rows, query.limit, (last) => [last.position, last.product_id])
-      return {
-        items: items.map((row) => ({ id: row.product_id, title: row.title })),
-        ...(next !== undefined && { next }),
-      }
     },
   )
 }

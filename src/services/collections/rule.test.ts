@@ -1,16 +1,31 @@
 import { describe, expect, test } from 'vitest'
-import { type Facts, type Rule, rule, satisfies } from './rule.ts'
+import type { Facts } from './condition.ts'
+import { compiled, type Rule, reason, rule } from './rule.ts'
 
 const shirt: Facts = {
-  title: 'Linen Shirt',
-  category: 'Shirts',
-  vendor: 'acme',
-  tags: ['Summer', 'linen'],
-  attributes: { colour: 'Blue', weight: 180, vegan: true },
-  prices: [1500, 2500],
+  title: ['linen shirt'],
+  category: ['shirts'],
+  vendor: ['acme'],
+  tag: ['summer', 'linen'],
+  attribute: { colour: 'blue', weight: 180, vegan: true },
+  price: [
+    { a: 1500, c: 'EUR' },
+    { a: 2500, c: 'EUR' },
+  ],
+  created: [Date.parse('2026-03-01')],
   available: true,
 }
-const bare: Facts = { title: '', category: null, vendor: null, tags: [], attributes: {}, prices: [], available: false }
+const bare: Facts = {
+  title: [''],
+  category: [],
+  vendor: [],
+  tag: [],
+  attribute: {},
+  price: [],
+  created: [0],
+  available: false,
+}
+const satisfies = (facts: Facts, given: Rule) => compiled(given)(facts)
 
 // field (or attribute.name), operator, value, does the shirt satisfy it, does the bare product
 test.each<[string, string, unknown, boolean, boolean]>([
@@ -39,12 +54,55 @@ test.each<[string, string, unknown, boolean, boolean]>([
   ['price', 'lte', 1499, false, false],
   ['price', 'between', [2000, 2400], false, false],
   ['price', 'between', [2000, 2500], true, false],
+  ['price', 'exists', true, true, false],
+  ['price.EUR', 'lt', 2000, true, false],
+  ['price.SEK', 'lt', 2000, false, false],
+  ['title', 'starts_with', 'LINEN', true, false],
+  ['tag', 'starts_with', 'summ', true, false],
+  ['tag', 'not_in', ['winter', 'Summer'], false, true],
+  ['attribute.colour', 'exists', true, true, false],
+  ['attribute.colour', 'exists', false, false, true],
+  ['attribute.vegan', 'gt', 0, false, false],
+  ['created', 'gte', '2026-03-01', true, false],
+  ['created', 'gt', '2026-03-01T01:00:00+01:00', false, false],
+  ['created', 'between', ['2026-02-01', '2026-04-01T00:00:00Z'], true, false],
   ['available', 'equals', true, true, false],
   ['available', 'not_equals', true, false, true],
 ])('%s %s %j: %s for the shirt, %s for the bare product', (named, operator, value, forShirt, forBare) => {
   const [field, name] = named.split('.')
-  const given = rule.parse({ match: 'all', conditions: [{ field, ...(name && { name }), operator, value }] }) as Rule
+  const which = name && (field === 'price' ? { currency: name } : { name })
+  const given = rule.parse({ match: 'all', conditions: [{ field, ...which, operator, value }] })
   expect([satisfies(shirt, given), satisfies(bare, given)]).toEqual([forShirt, forBare])
+})
+
+test('not turns a condition or a group around', () => {
+  const blue = { field: 'attribute', name: 'colour', operator: 'equals', value: 'blue' } as const
+  expect([satisfies(shirt, { not: blue }), satisfies(bare, { not: blue })]).toEqual([false, true])
+  expect(satisfies(bare, { match: 'all', conditions: [{ not: { match: 'any', conditions: [blue, blue] } }] })).toBe(
+    true,
+  )
+})
+
+test('each part says whether it holds and what the product has, and the whole is what the parts say', () => {
+  const given = rule.parse({
+    match: 'all',
+    conditions: [
+      { field: 'tag', operator: 'equals', value: 'Summer' },
+      { not: { field: 'price', operator: 'gt', value: 2000 } },
+    ],
+  })
+  expect(reason(shirt, given)).toMatchObject({
+    path: 'rule',
+    holds: false,
+    of: [
+      { path: 'rule.conditions.0', holds: true, has: ['summer', 'linen'] },
+      {
+        path: 'rule.conditions.1',
+        holds: false,
+        of: [{ path: 'rule.conditions.1.not', holds: true, has: [1500, 2500] }],
+      },
+    ],
+  })
 })
 
 test('all asks every condition, any asks one, and groups nest', () => {
@@ -55,6 +113,9 @@ test('all asks every condition, any asks one, and groups nest', () => {
   expect(satisfies(shirt, { match: 'all', conditions: [yes, { match: 'any', conditions: [no, yes] }] })).toBe(true)
   expect(satisfies(shirt, { match: 'all', conditions: [yes, { match: 'all', conditions: [no, yes] }] })).toBe(false)
 })
+
+const first = { field: 'tag', operator: 'equals', value: 'x' }
+const nested = (levels: number): Record<string, unknown> => (levels === 0 ? first : { not: nested(levels - 1) })
 
 describe('a rule that means nothing is refused where it is wrong', () => {
   test.each<[Record<string, unknown>, string]>([
@@ -74,8 +135,22 @@ describe('a rule that means nothing is refused where it is wrong', () => {
     [{ field: 'tag', name: 'a', operator: 'equals', value: 'x' }, 'conditions.1.name'],
     [{ field: 'tag', operator: 'equals', value: 'x', also: 1 }, 'conditions.1'],
     [{ field: 'tag', operator: 'equals' }, 'conditions.1.value'],
+    [{ field: 'created', operator: 'gt', value: 'yesterday' }, 'conditions.1.value'],
+    [{ field: 'created', operator: 'between', value: ['2026-02-01', '2026-01-01'] }, 'conditions.1.value'],
+    [{ field: 'tag', currency: 'EUR', operator: 'equals', value: 'x' }, 'conditions.1.currency'],
+    [{ field: 'price', currency: 'euro', operator: 'gt', value: 1 }, 'conditions.1.currency'],
+    [
+      { match: 'any', conditions: [{ not: { field: 'tag', operator: 'in', value: [] } }] },
+      'conditions.1.conditions.0.not.value',
+    ],
+    [{ match: 'any', conditions: [] }, 'conditions.1.conditions'],
+    [{ match: 'one', conditions: [first] }, 'conditions.1.match'],
+    [{ match: 'all', conditions: [first], also: 1 }, 'conditions.1'],
+    [{ not: [] }, 'conditions.1.not'],
+    [{ not: first, match: 'all' }, 'conditions.1'],
+    [7 as never, 'conditions.1'],
+    [nested(6), 'conditions.1.not.not.not.not.not'],
   ])('%j at %s', (second, path) => {
-    const first = { field: 'tag', operator: 'equals', value: 'x' }
     const paths = rule
       .safeParse({ match: 'all', conditions: [first, second] })
       .error?.issues.map((issue) => issue.path.join('.'))
@@ -84,6 +159,7 @@ describe('a rule that means nothing is refused where it is wrong', () => {
 
   test.each([
     { match: 'all', conditions: [] },
+    { match: 'all', conditions: Array(5).fill({ match: 'any', conditions: Array(50).fill(first) }) },
     { match: 'some', conditions: [] },
     { conditions: [] },
     [],
