@@ -109,7 +109,7 @@ export class DevelopmentProvider implements PaymentProvider {
       }
       case 'deny': {
         const answer = await this.#book(asked)
-        if (!first) return answer
+        if (!first || answer.outcome === 'declined') return answer
         this.#spoil(key)
         return { outcome: 'declined', reason: 'not-found' }
       }

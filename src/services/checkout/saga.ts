@@ -1,0 +1,106 @@
+/**
+ * The checkout's saga (document E, Saga Pattern; A §13): four steps from the top to the bottom, and from the one that fails back to the top. Each call has
+ * an idempotency key of its own, so a step that may have been done is simply done again: after a timeout, after a crash, by another process.
+ *
+ *      reserve ──► authorise ──► confirm ──► capture ──► completed
+ *         │            │            │           │ fails
+ *      release ◄──── void ◄───── cancel ◄──── refund
+ *         └──► compensated
+ */
+import { Rejected } from '../../engine/decider.ts'
+import type { StepName } from './events.ts'
+import type { Paying, PayingOutcome, Selling, Subject } from './ports.ts'
+
+export interface Step {
+  name: StepName
+  /** Milliseconds for one try; after that it is unclear, and is tried again under the same key. */
+  deadlineMs: number
+  /** Unclear so many times in a row, the checkout turns back; without it the step is tried until it is told. */
+  patience?: number
+  /**
+   * Throws `Rejected` when it is refused for good; anything else thrown leaves it unclear. What it answers is kept for the steps after it, and a refusal's
+   * `payment` for the way back.
+   */
+  // biome-ignore lint/suspicious/noConfusingVoidType: most steps have nothing to keep, and simply end
+  do(subject: Subject, ports: Ports, key: string): Promise<Partial<Subject> | void>
+  /** Of a step that failed, too: it may have been done in part, or more than it said. Until it is told. */
+  undo(subject: Subject, ports: Ports, key: string): Promise<void>
+}
+
+export interface Ports {
+  selling: Selling
+  paying: Paying
+}
+
+export const saga: readonly Step[] = [
+  {
+    name: 'reserve',
+    deadlineMs: 15_000,
+    do: (subject, { selling }, key) => selling.reserve(subject, key),
+    undo: (subject, { selling }, key) => selling.release(subject, key),
+  },
+  {
+    name: 'authorise',
+    deadlineMs: 15_000,
+    patience: 5,
+    async do({ token, total: amount, currency }, { paying }, key) {
+      return { payment: approved(await paying.authorise({ key, token, amount, currency })).payment }
+    },
+    async undo({ id, token, payment, total: amount, currency }, { paying }, key) {
+      if (payment) return giveBack(paying, payment, key)
+      const answer = settled(await paying.authorise({ key: stepKey(id, 'authorise'), token, amount, currency }))
+      if (answer.outcome !== 'declined') await giveBack(paying, answer.payment, key)
+    },
+  },
+  {
+    name: 'confirm',
+    deadlineMs: 15_000,
+    do: (subject, { selling }, key) => selling.confirmOrder(subject, key),
+    undo: (subject, { selling }, key) => selling.cancelOrder(subject, key),
+  },
+  {
+    name: 'capture',
+    deadlineMs: 15_000,
+    async do(subject, { paying, selling }, key) {
+      const { payment, total: amount, currency } = subject
+      approved(await paying.capture({ key, payment, amount, currency }))
+      await selling.markPaid(subject, `${key}/paid`)
+    },
+    async undo({ id, payment, total: amount, currency }, { paying }, key) {
+      const answer = await paying.capture({ key: stepKey(id, 'capture'), payment, amount, currency })
+      if (settled(answer).outcome !== 'declined') await refund(paying, payment, key)
+    },
+  },
+]
+
+export const stepKey = (id: string, step: StepName) => `checkout/${id}/${step}`
+export const undoKey = (id: string, step: StepName) => `${stepKey(id, step)}/undo`
+
+/** Whatever it said before: what was set aside is given up, what was taken is given back. */
+async function giveBack(paying: Paying, payment: string, key: string) {
+  const answer = settled(await paying.void({ key, payment }))
+  if (answer.outcome === 'declined' && answer.reason === 'captured') await refund(paying, payment, `${key}/refund`)
+}
+
+/** All of it. A provider that won't leaves the checkout stuck: somebody has to talk to it. */
+async function refund(paying: Paying, payment: string, key: string) {
+  const answer = settled(await paying.refund({ key, payment }))
+  if (answer.outcome === 'declined') throw new Error(`the refund was declined: ${answer.reason}`)
+}
+
+type Settled = Exclude<PayingOutcome, { outcome: 'unknown' }>
+
+function settled(answer: PayingOutcome): Settled {
+  if (answer.outcome === 'unknown') throw new Error(`the payment provider does not tell: ${answer.reason}`)
+  return answer
+}
+
+function approved(outcome: PayingOutcome): Extract<Settled, { outcome: 'approved' }> {
+  const answer = settled(outcome)
+  if (answer.outcome === 'approved') return answer
+  if (answer.outcome === 'declined') {
+    throw new Rejected('payment-declined', { reason: answer.reason }, `the payment was declined: ${answer.reason}`)
+  }
+  const { payment, reason } = answer
+  throw new Rejected('payment-unclear', { payment, reason }, `the payment provider ${reason}`)
+}

@@ -1,0 +1,41 @@
+/** Checkout: a saga over stock, payment and order that ends as a paid order or as if it had never been. */
+import type { App } from '../../engine/http.ts'
+import type { Engine, Service } from '../../engine/service.ts'
+import { Checkouts } from './checkouts.ts'
+import { type CheckoutRules, checkoutDecider, checkoutDefaults } from './decider.ts'
+import { Driver } from './driver.ts'
+import type { CartReader, Paying, Quote, Selling } from './ports.ts'
+import { checkoutRoutes } from './routes.ts'
+import { checkoutStore } from './store.ts'
+
+export interface CheckoutOptions extends Partial<CheckoutRules> {
+  selling: Selling
+  paying: Paying
+  quote: Quote
+  cart: CartReader
+  /** Milliseconds that a request waits for its checkout to end before it is told that it is under way. */
+  waitMs?: number
+}
+
+export interface CheckoutService extends Service<App> {
+  start: Checkouts['start']
+  outcome: Checkouts['outcome']
+  driver: Driver
+}
+
+export function checkoutService(engine: Engine, options: CheckoutOptions): CheckoutService {
+  const { selling, paying, quote, cart, waitMs = 5_000 } = options
+  const rules = { ...checkoutDefaults, ...options }
+  const { execute } = engine.executor({ name: 'checkout', decider: checkoutDecider(rules), store: checkoutStore })
+  const driver = new Driver(engine.db, execute, { selling, paying }, rules, engine.log)
+  const checkouts = new Checkouts(engine.db, execute, driver, { quote, cart, waitMs })
+  return {
+    name: 'checkout',
+    schema: new URL('./schema/', import.meta.url),
+    routes: (app) => checkoutRoutes(app, engine.db, checkouts),
+    run: (signal) => driver.run(signal),
+    start: (wanted, given) => checkouts.start(wanted, given),
+    outcome: (id) => checkouts.outcome(id),
+    driver,
+  }
+}

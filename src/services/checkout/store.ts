@@ -1,0 +1,112 @@
+/** Where checkouts are kept. */
+import { numbers, texts } from '../../engine/columns.ts'
+import type { Sql } from '../../engine/database.ts'
+import type { Changed, EntityId, Store, Versioned } from '../../engine/decider.ts'
+import { type CheckoutFact, type CheckoutState, checkoutEntity, claimEntity, type State } from './decider.ts'
+
+type Loaded = { states: Map<EntityId, Versioned<State>>; blocked: EntityId[] }
+
+export const checkoutStore: Store<State, CheckoutFact> = {
+  async load(tx, ids, { skipLocked }) {
+    const loaded: Loaded = { states: new Map(), blocked: [] }
+    await Promise.all([
+      loadCheckouts(tx, namedBy(ids, checkoutEntity('')), skipLocked, loaded),
+      loadClaims(tx, namedBy(ids, claimEntity('')), loaded),
+    ])
+    return loaded
+  },
+  // Moved first: a cart whose checkout went back may be in its next one within a batch.
+  save: (tx, changed) => Promise.all([updateMoved(tx, changed), insertStarted(tx, changed)]),
+}
+
+const namedBy = (ids: EntityId[], prefix: string) =>
+  ids.filter((id) => id.startsWith(prefix)).map((id) => id.slice(prefix.length))
+
+async function loadCheckouts(tx: Sql, ids: string[], skipLocked: boolean, { states, blocked }: Loaded) {
+  if (ids.length === 0) return
+  type Row = { id: string; version: number; state: string }
+  const asked = texts(ids)
+  const [rows, there] = await Promise.all([
+    skipLocked
+      ? tx<Row>`
+          select id, version, state
+          from   checkout.checkouts
+          where  id = any(string_to_array(${asked}, chr(30)))
+          order  by id
+          for    update skip locked`
+      : tx<Row>`
+          select id, version, state
+          from   checkout.checkouts
+          where  id = any(string_to_array(${asked}, chr(30)))
+          order  by id
+          for    update`,
+    skipLocked
+      ? tx<{ id: string }>`select id from checkout.checkouts where id = any(string_to_array(${asked}, chr(30)))`
+      : [],
+  ])
+  for (const { id, version, state } of rows) states.set(checkoutEntity(id), { version, state: JSON.parse(state) })
+  for (const { id } of there) if (!states.has(checkoutEntity(id))) blocked.push(checkoutEntity(id))
+}
+
+/** Not locked: two starts that did not see each other meet at the unique index, and are looked at again. */
+async function loadClaims(tx: Sql, cartIds: string[], { states }: Loaded) {
+  if (cartIds.length === 0) return
+  const rows = await tx<{ cartId: string; id: string }>`
+    select cart_id as "cartId", id
+    from   checkout.checkouts
+    where  cart_id = any(string_to_array(${texts(cartIds)}, chr(30))) and status <> 'compensated'`
+  for (const { cartId, id } of rows) states.set(claimEntity(cartId), { version: 0, state: { checkoutId: id } })
+}
+
+interface Row {
+  version: number
+  state: CheckoutState
+  dueAt: string | null
+}
+
+/** The last word of a batch on each checkout. */
+function rowsOf({ states, facts }: Changed<State, CheckoutFact>, started: boolean): Row[] {
+  const fresh = new Set(facts.flatMap(({ fact }) => (fact.type === 'checkout.started' ? [fact.entity] : [])))
+  const due = new Map(facts.flatMap(({ fact }) => ('state' in fact ? [[fact.entity, fact.dueAt] as const] : [])))
+  return [...due].flatMap(([entity, dueAt]) => {
+    if (fresh.has(entity) !== started) return []
+    const { version, state } = states.get(entity) as Versioned<CheckoutState>
+    return { version, state: state as CheckoutState, dueAt }
+  })
+}
+
+function insertStarted(tx: Sql, changed: Changed<State, CheckoutFact>) {
+  const rows = rowsOf(changed, true)
+  if (rows.length === 0) return undefined
+  return tx`
+    insert into checkout.checkouts (id, version, status, stuck, cart_id, due_at, state)
+    select id, version, status, stuck, cart_id, due_at, state::json
+    from   unnest(string_to_array(${texts(rows.map(({ state }) => state.checkout.id))}, chr(30)),
+                  ${numbers(rows.map(({ version }) => version))}::bigint[],
+                  string_to_array(${texts(rows.map(({ state }) => state.checkout.status))}, chr(30)),
+                  ${rows.map(({ state }) => state.checkout.stuck)}::boolean[],
+                  ${rows.map(({ state }) => state.checkout.cartId)}::text[],
+                  ${rows.map(({ dueAt }) => dueAt)}::timestamptz[],
+                  string_to_array(${texts(rows.map(({ state }) => JSON.stringify(state)))}, chr(30)))
+           as started (id, version, status, stuck, cart_id, due_at, state)`
+}
+
+function updateMoved(tx: Sql, changed: Changed<State, CheckoutFact>) {
+  const rows = rowsOf(changed, false)
+  if (rows.length === 0) return undefined
+  return tx`
+    update checkout.checkouts c
+    set    version = moved.version,
+           status  = moved.status,
+           stuck   = moved.stuck,
+           due_at  = moved.due_at,
+           state   = moved.state::json
+    from   unnest(string_to_array(${texts(rows.map(({ state }) => state.checkout.id))}, chr(30)),
+                  ${numbers(rows.map(({ version }) => version))}::bigint[],
+                  string_to_array(${texts(rows.map(({ state }) => state.checkout.status))}, chr(30)),
+                  ${rows.map(({ state }) => state.checkout.stuck)}::boolean[],
+                  ${rows.map(({ dueAt }) => dueAt)}::timestamptz[],
+                  string_to_array(${texts(rows.map(({ state }) => JSON.stringify(state)))}, chr(30)))
+           as moved (id, version, status, stuck, due_at, state)
+    where  c.id = moved.id`
+}
