@@ -34,7 +34,7 @@ seededTest(
       for (;;) {
         try {
           const response = await send('/v1/orders', key, { orderId: key, lines: [{ sku: 'LAMP', quantity }] })
-          const { requestId: _, instance: __, ...body } = await response.json()
+          const { requestId: _, instance: __, ...body } = (await response.json()) as Record<string, string>
           if (response.status !== 503) return { status: response.status, body }
         } catch {} // the reply was lost, whole or in part
         lost++
