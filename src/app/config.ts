@@ -4,6 +4,7 @@ import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
+import { isTimeZone } from '../services/analytics/days.ts'
 import { type StrategyName, strategies } from '../services/inventory/allocation.ts'
 
 const day = 86_400
@@ -120,6 +121,14 @@ const environment = z.object({
   STOREFRONT_LOW_STOCK_THRESHOLD: setting(whole(0, 1e9), '10', 'quantity shown as low stock in the storefront (C)'),
   STOREFRONT_CACHE_LOW_SECONDS: setting(whole(0, day), '60', 'life of a cached availability with low stock (C)'),
   STOREFRONT_CACHE_SECONDS: setting(whole(0, day), '300', 'life of any other cached availability (C)'),
+
+  ANALYTICS_TIME_ZONE: setting(
+    z.string().refine(isTimeZone).meta({ wants: 'the IANA name of a time zone' }),
+    'UTC',
+    'whose days analytics counts by; what is there keeps its zone until `lockstep replay analytics`',
+  ),
+  ANALYTICS_MINUTES_KEPT_HOURS: setting(whole(1, 8_784), '48', 'how long analytics keeps its minutes'),
+  ANALYTICS_HOURS_KEPT_DAYS: setting(whole(1, 36_500), '90', 'how long analytics keeps its hours; days are kept for good'),
 })
 
 export type Config = ReturnType<typeof grouped>
@@ -224,6 +233,14 @@ function grouped(values: Values) {
       lowStockThreshold: values.STOREFRONT_LOW_STOCK_THRESHOLD,
       cacheLowSeconds: values.STOREFRONT_CACHE_LOW_SECONDS,
       cacheSeconds: values.STOREFRONT_CACHE_SECONDS,
+    },
+    analytics: {
+      timeZone: values.ANALYTICS_TIME_ZONE,
+      minutesKeptHours: values.ANALYTICS_MINUTES_KEPT_HOURS,
+      hoursKeptDays: values.ANALYTICS_HOURS_KEPT_DAYS,
+      // As inventory tells of them (B).
+      low: values.LOW_STOCK_THRESHOLD,
+      out: values.OUT_OF_STOCK_THRESHOLD,
     },
   } as const
 }

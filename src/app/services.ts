@@ -2,6 +2,7 @@
 import type { App } from '../engine/http.ts'
 import { joint } from '../engine/joint.ts'
 import type { Engine, Service } from '../engine/service.ts'
+import { analyticsService } from '../services/analytics/service.ts'
 import { catalogService } from '../services/catalog/service.ts'
 import { collectionsService } from '../services/collections/service.ts'
 import { customersService } from '../services/customers/service.ts'
@@ -16,7 +17,7 @@ import { storefrontService } from '../services/storefront/service.ts'
 import { vendorsService } from '../services/vendors/service.ts'
 import type { Config } from './config.ts'
 
-export function wire(engine: Engine, config: Pick<Config, 'stock' | 'storefront'>) {
+export function wire(engine: Engine, config: Pick<Config, 'stock' | 'storefront' | 'analytics'>) {
   const catalog = catalogService(engine)
   const pricing = pricingService(engine)
   // An order and the stock it takes are one command.
@@ -36,6 +37,7 @@ export function wire(engine: Engine, config: Pick<Config, 'stock' | 'storefront'
     collections: collectionsService(engine),
     seo: seoService(engine),
     storefront: storefrontService(engine, { ...config.storefront, inventory: inventory.ofProduct }),
+    analytics: analyticsService(engine, config.analytics),
     notifications: notificationsService(engine),
     // questions over several of them
     vendors: vendorsService(engine),
@@ -53,6 +55,7 @@ export const serviceNames = [
   'collections',
   'seo',
   'storefront',
+  'analytics',
   'notifications',
   'vendors',
 ] as const
