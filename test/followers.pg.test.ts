@@ -107,7 +107,7 @@ test('a product is found, addressed, shown and collected, and follows its stock 
   expect(await get('/v1/storefront/products/lamp?quantity=2')).toMatchObject({
     availability: { message: 'Out of Stock' },
   })
-  expect(await get('/v1/notifications')).toMatchObject({ items: [{ type: 'stock.out', sku: 'lamp-1' }] })
+  expect(await get('/v1/notifications/stock-alerts')).toMatchObject({ items: [{ type: 'stock.out', sku: 'lamp-1' }] })
 
   await send('PATCH', '/v1/products/lamp', { title: 'Reading Lamp', tags: [] })
   await engine.settle()

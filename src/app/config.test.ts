@@ -47,6 +47,12 @@ test('nothing set gives the embedded mode with the values of the documents', () 
       reservationTtlSeconds: 900,
     },
     storefront: { lowStockThreshold: 10, cacheLowSeconds: 60, cacheSeconds: 300 },
+    notifications: {
+      smtpUrl: undefined,
+      adminEmail: undefined,
+      from: 'lockstep@localhost',
+      digestSeconds: 60,
+    },
   })
 })
 
@@ -71,6 +77,8 @@ test.each([
   [{ INVENTORY_DEFAULT_WAREHOUSES: 'north, south' }, { stock: { defaultWarehouses: ['north', 'south'] } }],
   [{ INVENTORY_AUTO_CREATE_ON_PRODUCT_CREATION: 'false' }, { stock: { autoCreate: false } }],
   [{ LOW_STOCK_THRESHOLD: '7' }, { stock: { low: 7 } }],
+  [{ SMTP_URL: 'smtps://me:p%40ss@mail:465' }, { notifications: { smtpUrl: 'smtps://me:p%40ss@mail:465' } }],
+  [{ LOCKSTEP_ADMIN_EMAIL: 'admin@example.com' }, { notifications: { adminEmail: 'admin@example.com' } }],
 ])('%j is read as %j', (env, expected) => {
   expect(readConfig(env)).toMatchObject(expected)
 })

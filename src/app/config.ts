@@ -33,6 +33,10 @@ const list = z
 
 const url = (protocol: RegExp, wants: string) => z.url({ protocol }).meta({ wants })
 const text = (min: number, wants: string) => z.string().min(min).meta({ wants })
+const mailbox = z
+  .string()
+  .regex(/^[^\s\p{C}"(),:;<>[\]\\@]{1,64}@[a-zA-Z0-9.-]{1,253}$/u)
+  .meta({ wants: 'an e-mail address' })
 const host = z
   .string()
   .refine((name) => isIP(name) > 0 || z.hostname().safeParse(name).success)
@@ -128,7 +132,29 @@ const environment = z.object({
     'whose days analytics counts by; what is there keeps its zone until `lockstep replay analytics`',
   ),
   ANALYTICS_MINUTES_KEPT_HOURS: setting(whole(1, 8_784), '48', 'how long analytics keeps its minutes'),
-  ANALYTICS_HOURS_KEPT_DAYS: setting(whole(1, 36_500), '90', 'how long analytics keeps its hours; days are kept for good'),
+  ANALYTICS_HOURS_KEPT_DAYS: setting(
+    whole(1, 36_500),
+    '90',
+    'how long analytics keeps its hours; days are kept for good',
+  ),
+
+  SMTP_URL: optional(
+    url(/^smtps?$/, 'a URL that begins with smtp:// or smtps://'),
+    'smtps://user:password@mail.example.com:465',
+    'mail server; without it mails are kept in the outbox, unsent, to be read there',
+    true,
+  ),
+  LOCKSTEP_ADMIN_EMAIL: optional(
+    mailbox,
+    'admin@example.com',
+    'who is mailed of low and empty stock (B); nobody unless set',
+  ),
+  LOCKSTEP_MAIL_FROM: setting(mailbox, 'lockstep@localhost', 'address that mails come from'),
+  LOCKSTEP_ALERT_DIGEST_SECONDS: setting(
+    whole(0, day),
+    '60',
+    'stock that runs low within so long of a mail about it waits for the next one',
+  ),
 })
 
 export type Config = ReturnType<typeof grouped>
@@ -241,6 +267,12 @@ function grouped(values: Values) {
       // As inventory tells of them (B).
       low: values.LOW_STOCK_THRESHOLD,
       out: values.OUT_OF_STOCK_THRESHOLD,
+    },
+    notifications: {
+      smtpUrl: values.SMTP_URL,
+      adminEmail: values.LOCKSTEP_ADMIN_EMAIL,
+      from: values.LOCKSTEP_MAIL_FROM,
+      digestSeconds: values.LOCKSTEP_ALERT_DIGEST_SECONDS,
     },
   } as const
 }

@@ -17,9 +17,10 @@ import { storefrontService } from '../services/storefront/service.ts'
 import { vendorsService } from '../services/vendors/service.ts'
 import type { Config } from './config.ts'
 
-export function wire(engine: Engine, config: Pick<Config, 'stock' | 'storefront' | 'analytics'>) {
+export function wire(engine: Engine, config: Pick<Config, 'stock' | 'storefront' | 'analytics' | 'notifications'>) {
   const catalog = catalogService(engine)
   const pricing = pricingService(engine)
+  const customers = customersService(engine)
   // An order and the stock it takes are one command.
   const stock = inventorySource(config.stock)
   const selling = joint(engine, [stock, ordersSource])
@@ -31,14 +32,14 @@ export function wire(engine: Engine, config: Pick<Config, 'stock' | 'storefront'
     inventory,
     orders,
     pricing,
-    customers: customersService(engine),
+    customers,
     // consumers
     search: searchService(engine),
     collections: collectionsService(engine),
     seo: seoService(engine),
     storefront: storefrontService(engine, { ...config.storefront, inventory: inventory.ofProduct }),
     analytics: analyticsService(engine, config.analytics),
-    notifications: notificationsService(engine),
+    notifications: notificationsService(engine, { ...config.notifications, reveal: customers.reveal }),
     // questions over several of them
     vendors: vendorsService(engine),
   } satisfies Record<ServiceName, Service<App>>

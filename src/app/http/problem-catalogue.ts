@@ -89,6 +89,16 @@ export const catalogue: Record<string, CatalogueEntry> = {
     'Less than is reserved',
     'Orders and reservations hold more than that. Release them first, or set more.',
   ),
+  'not-to-be-retried': entry(
+    409,
+    'There is nothing to retry',
+    'The mail was sent, is being sent or waits to be; `state` says which.',
+  ),
+  'not-to-be-discarded': entry(
+    409,
+    'It can not be put aside any more',
+    'The mail was sent, or is being sent just now.',
+  ),
   'promotion-over': entry(422, 'The promotion would be over already', 'Choose an end that is yet to come.'),
   'too-many-rules': entry(409, 'So many rules there may not be', 'Remove some that are no longer needed.'),
   'mixed-currencies': entry(422, 'Prices in several currencies', 'Ask for each currency by itself.'),
