@@ -64,9 +64,10 @@ export function priceRoutes(app: App, reader: PriceReader): void {
 }
 
 type Line = z.infer<typeof wanted>['lines'][number]
+export type Quote = z.infer<typeof quote>
 
 /** Throws for SKUs that have no price or are not for sale, for more than one currency, and for sums beyond 2^53. */
-async function quoteOf(lines: Line[], reader: PriceReader): Promise<z.infer<typeof quote>> {
+export async function quoteOf(lines: Line[], reader: PriceReader): Promise<Quote> {
   const products = await reader.ofSkus([...new Set(lines.map(({ sku }) => sku))])
   // While a SKU moves from one product to another both may have it: the one that is for sale counts.
   products.sort((a, b) => Number(a.status === 'active') - Number(b.status === 'active'))

@@ -7,7 +7,7 @@ import type { Engine, Service } from '../../engine/service.ts'
 import type { Money } from '../catalog/events.ts'
 import { type PricingCommand, pricingDecider } from './decider.ts'
 import { pricesFollowCatalog } from './follow-catalog.ts'
-import { priceRoutes } from './price-routes.ts'
+import { priceRoutes, type Quote, quoteOf } from './price-routes.ts'
 import { promotionRoutes } from './promotion-routes.ts'
 import { PriceReader } from './read.ts'
 import { Repricer } from './repricer.ts'
@@ -21,6 +21,8 @@ export interface PricingService extends Service<App> {
   repriceOnce(): Promise<boolean>
   /** What these SKUs cost now; those without a price are not in it. */
   pricesOf(skus: string[]): Promise<Map<string, Money>>
+  /** What these cost together now; throws for what has no price or is not for sale. */
+  quote(lines: { sku: string; quantity: number }[]): Promise<Quote>
   verify(sql: Sql): Promise<Finding[]>
 }
 
@@ -42,6 +44,7 @@ export function pricingService(engine: Engine): PricingService {
     execute,
     repriceOnce: () => repricer.runOnce(),
     pricesOf: (skus) => reader.effective(skus),
+    quote: (lines) => quoteOf(lines, reader),
     verify: verifyPricing,
   }
 }
