@@ -131,7 +131,7 @@ const environment = z.object({
     'UTC',
     'whose days analytics counts by; what is there keeps its zone until `lockstep replay analytics`',
   ),
-  ANALYTICS_MINUTES_KEPT_HOURS: setting(whole(1, 8_784), '48', 'how long analytics keeps its minutes'),
+  ANALYTICS_MINUTES_KEPT_HOURS: setting(whole(1, 8_784), '48', 'hours analytics keeps its minutes'),
   ANALYTICS_HOURS_KEPT_DAYS: setting(
     whole(1, 36_500),
     '90',
