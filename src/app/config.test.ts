@@ -47,6 +47,7 @@ test('nothing set gives the embedded mode with the values of the documents', () 
       reservationTtlSeconds: 900,
     },
     storefront: { lowStockThreshold: 10, cacheLowSeconds: 60, cacheSeconds: 300 },
+    analytics: { timeZone: 'UTC', minutesKeptHours: 48, hoursKeptDays: 90, low: 3, out: 0 },
     notifications: {
       smtpUrl: undefined,
       adminEmail: undefined,
