@@ -6,6 +6,8 @@ import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { isTimeZone } from '../services/analytics/days.ts'
 import { type StrategyName, strategies } from '../services/inventory/allocation.ts'
+import { behaviours } from '../services/payments/providers/development.ts'
+import { type ProviderName, providers } from '../services/payments/service.ts'
 
 const day = 86_400
 
@@ -122,6 +124,18 @@ const environment = z.object({
   ),
   RESERVATION_TTL_SECONDS: setting(whole(1, 30 * day), '900', 'life of a reservation that asks for none'),
 
+  PAYMENT_PROVIDER: setting(
+    choice(...(Object.keys(providers) as [ProviderName, ...ProviderName[]])),
+    'development',
+    'who moves the money; development moves none',
+  ),
+  PAYMENT_DEADLINE_MS: setting(whole(10, 120_000), '10000', 'time for one answer of the payment provider'),
+  PAYMENT_DEVELOPMENT: setting(
+    choice(...behaviours),
+    'approve',
+    'what the development provider does with cards whose token says nothing',
+  ),
+
   STOREFRONT_LOW_STOCK_THRESHOLD: setting(whole(0, 1e9), '10', 'quantity shown as low stock in the storefront (C)'),
   STOREFRONT_CACHE_LOW_SECONDS: setting(whole(0, day), '60', 'life of a cached availability with low stock (C)'),
   STOREFRONT_CACHE_SECONDS: setting(whole(0, day), '300', 'life of any other cached availability (C)'),
@@ -155,6 +169,14 @@ const environment = z.object({
     '60',
     'stock that runs low within so long of a mail about it waits for the next one',
   ),
+
+  LOCKSTEP_FEEDS: optional(
+    text(1, 'a folder'),
+    '/srv/erp-exports',
+    'folder that feeds may be files of; without it they come from addresses and uploads alone',
+  ),
+  LOCKSTEP_FEED_MAX_MB: setting(whole(1, 100_000), '1024', 'size a feed may have'),
+  LOCKSTEP_FEED_TIMEOUT_SECONDS: setting(whole(1, day), '600', 'time in which a feed must have arrived'),
 })
 
 export type Config = ReturnType<typeof grouped>
@@ -255,6 +277,11 @@ function grouped(values: Values) {
       allocation: values.INVENTORY_ALLOCATION,
       reservationTtlSeconds: values.RESERVATION_TTL_SECONDS,
     },
+    payments: {
+      provider: values.PAYMENT_PROVIDER,
+      deadlineMs: values.PAYMENT_DEADLINE_MS,
+      behaviour: values.PAYMENT_DEVELOPMENT,
+    },
     storefront: {
       lowStockThreshold: values.STOREFRONT_LOW_STOCK_THRESHOLD,
       cacheLowSeconds: values.STOREFRONT_CACHE_LOW_SECONDS,
@@ -273,6 +300,11 @@ function grouped(values: Values) {
       adminEmail: values.LOCKSTEP_ADMIN_EMAIL,
       from: values.LOCKSTEP_MAIL_FROM,
       digestSeconds: values.LOCKSTEP_ALERT_DIGEST_SECONDS,
+    },
+    feeds: {
+      directory: values.LOCKSTEP_FEEDS,
+      bytesMax: values.LOCKSTEP_FEED_MAX_MB * 2 ** 20,
+      secondsMax: values.LOCKSTEP_FEED_TIMEOUT_SECONDS,
     },
   } as const
 }

@@ -4,20 +4,27 @@ import { joint } from '../engine/joint.ts'
 import type { Engine, Service } from '../engine/service.ts'
 import { analyticsService } from '../services/analytics/service.ts'
 import { catalogService } from '../services/catalog/service.ts'
+import { checkoutService } from '../services/checkout/service.ts'
 import { collectionsService } from '../services/collections/service.ts'
 import { customersService } from '../services/customers/service.ts'
 import { inventoryService, inventorySource } from '../services/inventory/service.ts'
 import { notificationsService } from '../services/notifications/service.ts'
 import { ordersService } from '../services/orders/service.ts'
 import { ordersSource } from '../services/orders/store.ts'
+import { paymentsService } from '../services/payments/service.ts'
 import { pricingService } from '../services/pricing/service.ts'
 import { searchService } from '../services/search/service.ts'
 import { seoService } from '../services/seo/service.ts'
 import { storefrontService } from '../services/storefront/service.ts'
 import { vendorsService } from '../services/vendors/service.ts'
 import type { Config } from './config.ts'
+import { feedsService } from './feeds/service.ts'
+import { sellingFrom } from './selling.ts'
 
-export function wire(engine: Engine, config: Pick<Config, 'stock' | 'storefront' | 'analytics' | 'notifications'>) {
+export function wire(
+  engine: Engine,
+  config: Pick<Config, 'stock' | 'payments' | 'storefront' | 'analytics' | 'notifications' | 'feeds'>,
+) {
   const catalog = catalogService(engine)
   const pricing = pricingService(engine)
   const customers = customersService(engine)
@@ -26,11 +33,19 @@ export function wire(engine: Engine, config: Pick<Config, 'stock' | 'storefront'
   const selling = joint(engine, [stock, ordersSource])
   const inventory = inventoryService(engine, config.stock, selling.of(stock))
   const orders = ordersService(engine, { joint: selling, stock, pricesOf: pricing.pricesOf })
+  const payments = paymentsService(engine, config.payments)
   return {
     // sources
     catalog,
     inventory,
     orders,
+    checkout: checkoutService(engine, {
+      selling: sellingFrom({ inventory, orders, ttlSeconds: config.stock.reservationTtlSeconds }),
+      paying: payments,
+      quote: pricing.quote,
+      cart: async () => undefined,
+    }),
+    payments,
     pricing,
     customers,
     // consumers
@@ -42,6 +57,8 @@ export function wire(engine: Engine, config: Pick<Config, 'stock' | 'storefront'
     notifications: notificationsService(engine, { ...config.notifications, reveal: customers.reveal }),
     // questions over several of them
     vendors: vendorsService(engine),
+    // what comes from other systems
+    feeds: feedsService(engine, { catalog, inventory }, config.feeds),
   } satisfies Record<ServiceName, Service<App>>
 }
 
@@ -50,6 +67,8 @@ export const serviceNames = [
   'catalog',
   'inventory',
   'orders',
+  'checkout',
+  'payments',
   'pricing',
   'customers',
   'search',
@@ -59,6 +78,7 @@ export const serviceNames = [
   'analytics',
   'notifications',
   'vendors',
+  'feeds',
 ] as const
 
 export type ServiceName = (typeof serviceNames)[number]

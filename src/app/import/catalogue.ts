@@ -122,7 +122,13 @@ export function currencyCode(given = 'EUR'): string {
   throw new ImportRefused(`"${given}" is no currency; an ISO 4217 code is like EUR`)
 }
 
-async function* tableDrafts(table: Table, columns: Map<string, string>, prices: PriceStyle, meter: ProgressMeter) {
+/** Products of a table's rows. Throws `Unreadable` after those before it. */
+export async function* tableDrafts(
+  table: Table,
+  columns: Map<string, string>,
+  prices: PriceStyle,
+  meter: Pick<ProgressMeter, 'rows'>,
+) {
   const reader = new ProductReader(columns, prices)
   try {
     for await (const rows of table.rows(columns)) {
@@ -137,7 +143,8 @@ async function* tableDrafts(table: Table, columns: Map<string, string>, prices: 
   yield reader.end()
 }
 
-async function* ownShapeDrafts(table: Table, meter: ProgressMeter) {
+/** Products of elements in our own shape. */
+export async function* ownShapeDrafts(table: Table, meter: Pick<ProgressMeter, 'rows'>) {
   const reader = new OwnShapeReader()
   for await (const records of table.values?.() ?? []) {
     meter.rows += records.length

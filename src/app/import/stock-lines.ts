@@ -18,7 +18,7 @@ export async function* readStockLines(
   pieces: AsyncGenerator<Row[]>,
   shop: Pick<Shop, 'db'>,
   options: StockLineOptions,
-  meter: ProgressMeter,
+  meter: Pick<ProgressMeter, 'rows'>,
 ): AsyncGenerator<Draft[]> {
   // A product of the file that there is none of is put once, with its first row.
   const created = new Set<string>()

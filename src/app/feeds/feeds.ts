@@ -1,0 +1,82 @@
+/** Feeds as they are kept. */
+import type { Sql } from '../../engine/database.ts'
+import { Rejected } from '../../engine/decider.ts'
+import { notFound } from '../../engine/http.ts'
+import { checked, type Feed, nextAfter } from './definition.ts'
+import type { RunStatus } from './runs.ts'
+
+export interface FeedView {
+  feed: Feed
+  updatedAt: Date
+  nextAt: Date | null
+  baselineRun: number | null
+  lastRun: { id: number; status: RunStatus; at: Date } | null
+}
+
+interface Row {
+  definition: string
+  updatedAt: Date
+  nextAt: Date | null
+  baselineRun: number | null
+  run: number | null
+  status: RunStatus
+  at: Date
+}
+
+/** Defines a feed. Throws `already-exists`. */
+export async function createFeed(db: Sql, given: Feed): Promise<void> {
+  const feed = checked(given)
+  const { count } = await db`
+    insert into feeds.feeds (name, definition, next_at)
+    values (${feed.name}, ${JSON.stringify(feed)}::json, ${nextAfter(feed, new Date())})
+    on conflict do nothing`
+  if (count > 0) return
+  const { name } = feed
+  throw new Rejected('already-exists', { what: 'feed', id: name }, `there is a feed ${JSON.stringify(name)}`)
+}
+
+/** Of a run under way nothing changes but what it does after it. Two changes at once: the later one wins as a whole. */
+export async function changeFeed(db: Sql, name: string, patch: Partial<Feed>): Promise<void> {
+  const feed = checked({ ...(await feedOf(db, name)), ...patch })
+  await db`
+    update feeds.feeds
+    set    definition = ${JSON.stringify(feed)}::json, updated_at = statement_timestamp(), next_at = ${nextAfter(feed, new Date())}
+    where  name = ${name}`
+}
+
+/** With its runs; what they have done stays. */
+export async function deleteFeed(db: Sql, name: string): Promise<void> {
+  const { count } = await db`delete from feeds.feeds where name = ${name}`
+  if (count === 0) throw notFound('feed', name)
+}
+
+export async function feedOf(db: Sql, name: string): Promise<Feed> {
+  return (await viewFeed(db, name)).feed
+}
+
+export async function viewFeed(db: Sql, name: string): Promise<FeedView> {
+  const [found] = await listFeeds(db, name, 1, name)
+  if (!found) throw notFound('feed', name)
+  return found
+}
+
+export async function feedBaseline(db: Sql, name: string): Promise<number | null> {
+  return (await viewFeed(db, name)).baselineRun
+}
+
+/** By name, from this one on; one alone when that is named. */
+export async function listFeeds(db: Sql, from: string, limit: number, only?: string): Promise<FeedView[]> {
+  const rows = await db<Row>`
+    select f.definition, f.updated_at as "updatedAt", f.next_at as "nextAt", f.baseline_run as "baselineRun",
+           r.id as run, r.status, coalesce(r.finished_at, r.created_at) as at
+    from   feeds.feeds f
+    left   join lateral (select * from feeds.runs r where r.feed = f.name order by r.id desc limit 1) r on true
+    where  f.name >= ${from} and (${only ?? null}::text is null or f.name = ${only ?? null})
+    order  by f.name
+    limit  ${limit}`
+  return rows.map(({ definition, run, status, at, ...row }) => ({
+    ...row,
+    feed: JSON.parse(definition),
+    lastRun: run === null ? null : { id: run, status, at },
+  }))
+}
