@@ -12,6 +12,7 @@ import { type TestEngine, testEngine } from '../../testing.ts'
 import { letGo } from './retention.ts'
 import { analyticsService } from './service.ts'
 import { analyticsDefaults } from './settings.ts'
+import { verifyAnalytics } from './verify.ts'
 
 let engine: TestEngine
 let app: App
@@ -244,6 +245,14 @@ test.each([
 test('nobody reads it without a role', async () => {
   for (const name of ['overview', 'sales', 'stock', 'events', 'latency', 'customers'])
     expect((await get(name, {})).code).toBe(401)
+})
+
+test('what was counted is proved against the log, and a wrong count is found', async () => {
+  expect(await verifyAnalytics(engine.db)).toEqual([])
+  await engine.db`update analytics.totals set amount = amount + 1 where measure = 'events' and item = 'order.created'`
+  const found = { what: 'order.created', detail: '4, and should be 3' }
+  expect(await verifyAnalytics(engine.db)).toMatchObject([{ what: 'events type order.created' }, found])
+  await engine.db`update analytics.totals set amount = amount - 1 where measure = 'events' and item = 'order.created'`
 })
 
 test('minutes and hours go when they are old, the days stay', async () => {

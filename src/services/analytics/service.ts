@@ -1,4 +1,5 @@
 /** Analytics: what happened in the shop, counted by minute, hour and day. */
+import type { Sql } from '../../engine/database.ts'
 import type { App } from '../../engine/http.ts'
 import type { Engine, Service } from '../../engine/service.ts'
 import { analyticsProjection } from './analytics-projection.ts'
@@ -6,8 +7,13 @@ import { chartRoutes } from './chart-routes.ts'
 import { retainCounts } from './retention.ts'
 import { analyticsRoutes } from './routes.ts'
 import { type AnalyticsSettings, analyticsDefaults } from './settings.ts'
+import { type Finding, verifyAnalytics } from './verify.ts'
 
-export function analyticsService(engine: Engine, given: Partial<AnalyticsSettings> = {}): Service<App> {
+export interface AnalyticsService extends Service<App> {
+  verify(sql: Sql): Promise<Finding[]>
+}
+
+export function analyticsService(engine: Engine, given: Partial<AnalyticsSettings> = {}): AnalyticsService {
   const settings = { ...analyticsDefaults, ...given }
   return {
     name: 'analytics',
@@ -17,6 +23,7 @@ export function analyticsService(engine: Engine, given: Partial<AnalyticsSetting
       analyticsRoutes(app, engine.db, settings)
       chartRoutes(app, engine.db, settings)
     },
+    verify: verifyAnalytics,
     run: (signal) => retainCounts(engine.db, settings, engine.log, signal),
   }
 }
