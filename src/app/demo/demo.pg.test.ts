@@ -1,11 +1,8 @@
 import { beforeAll, expect, test } from 'vitest'
 import { createTestDatabase } from '../../../test/database.ts'
-import { catalogService } from '../../services/catalog/service.ts'
-import { collectionsService } from '../../services/collections/service.ts'
-import { customersService } from '../../services/customers/service.ts'
-import { inventoryService } from '../../services/inventory/service.ts'
-import { pricingService } from '../../services/pricing/service.ts'
 import { type TestEngine, testEngine } from '../../testing.ts'
+import { readConfig } from '../config.ts'
+import { type Services, serviceNames, wire } from '../services.ts'
 import { Demo } from './demo.ts'
 import { demoProducts } from './products.ts'
 import { isDemo, seedDemo } from './seed.ts'
@@ -16,20 +13,14 @@ let shop: DemoShop
 
 beforeAll(async () => {
   const { url } = await createTestDatabase()
-  const made = await testEngine(
-    url,
-    (to) =>
-      [
-        catalogService(to),
-        inventoryService(to),
-        customersService(to),
-        pricingService(to),
-        collectionsService(to),
-      ] as const,
-  )
+  const config = readConfig({ DATABASE_URL: url, LOCKSTEP_JWT_SECRET: 'x'.repeat(32) })
+  let services: Services | undefined
+  const made = await testEngine(url, (to) => {
+    const all = (services = wire(to, config))
+    return serviceNames.map((name) => all[name])
+  })
   engine = made.engine
-  const [catalog, inventory, customers, pricing, collections] = made.services
-  shop = { catalog, inventory, customers, pricing, collections, db: engine.db }
+  shop = { ...(services as unknown as Services), db: engine.db }
   return () => engine[Symbol.asyncDispose]()
 })
 
@@ -59,7 +50,7 @@ test('ids and SKUs of the demo are each one of a kind, and the same at every cal
 test('the demo moves everything there is, and never oversells', async () => {
   const demo = new Demo({ shop, seed: 7 })
   const happened = new Set<string>()
-  for (let n = 0; n < 250; n++) happened.add((await demo.runOnce()) ?? 'refused')
+  for (let n = 0; n < 400; n++) happened.add((await demo.runOnce()) ?? 'refused')
   expect([...happened].filter((one) => one !== 'refused').sort()).toEqual([
     'announce',
     'changeMind',
@@ -72,6 +63,8 @@ test('the demo moves everything there is, and never oversells', async () => {
     'reprice',
     'reserve',
     'restock',
+    'send',
+    'settle',
     'transfer',
   ])
   const types = (await engine.db`select distinct type from lockstep.events`).map((row) => row.type)

@@ -43,7 +43,9 @@ export class Demo {
       ['changeMind', 0.03, () => office.changeMind()],
       ['reserve', 0.1, () => sales.reserve()],
       ['closeReservation', 0.1, () => sales.closeReservation()],
-      ['giveBack', 0.05, () => sales.giveBack()],
+      ['settle', 0.16, () => sales.settle()],
+      ['send', 0.12, () => sales.send()],
+      ['giveBack', 0.03, () => sales.giveBack()],
       ['order', 1, () => sales.order()],
     ]
   }

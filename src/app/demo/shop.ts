@@ -2,11 +2,13 @@
 import type { Database } from '../../engine/database.ts'
 import type { CollectionsService } from '../../services/collections/service.ts'
 import type { CustomersService } from '../../services/customers/service.ts'
+import type { OrdersService } from '../../services/orders/service.ts'
 import type { PricingService } from '../../services/pricing/service.ts'
 import type { Shop } from '../import/shop.ts'
 
 export interface DemoShop extends Shop {
   db: Database
+  orders: Pick<OrdersService, 'execute'>
   customers: Pick<CustomersService, 'execute'>
   pricing: Pick<PricingService, 'execute'>
   collections: Pick<CollectionsService, 'execute'>
