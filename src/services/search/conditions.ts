@@ -1,10 +1,26 @@
-/** The `where` of a search: fixed SQL and bound values; nothing a caller wrote becomes SQL, tsquery syntax or a pattern. */
+/** The `where` of a search: fixed SQL and bound values; nothing a caller wrote becomes SQL or a pattern, and of tsquery only letters and digits. */
 import type { SearchQuery } from './query.ts'
-import { stem } from './stem.ts'
-import { askedWords, lookupKey } from './words.ts'
+import { tsquery, type Wording } from './question.ts'
+import { lookupKey, plainWords } from './words.ts'
 
-/** How the text is looked for: as it was asked, or as one list of possible words for each word asked; undefined for no text. */
-export type Wording = 'asked' | string[][] | undefined
+/** What can be filtered by, and is counted as a facet. */
+export type Field = 'category' | 'vendor' | 'tag' | 'price' | 'available'
+
+/** The fields that a query filters by. */
+export function filtered(query: SearchQuery): Field[] {
+  const { category, vendor, tag, priceMin, priceMax, available } = query
+  const given = { category, vendor, tag, price: priceMin ?? priceMax, available }
+  return (Object.keys(given) as Field[]).filter((field) => given[field] !== undefined)
+}
+
+/** The same search without one of its filters. */
+export function without({ ...query }: SearchQuery, field: Field): SearchQuery {
+  if (field === 'price') {
+    delete query.priceMin
+    delete query.priceMax
+  } else delete query[field]
+  return query
+}
 
 export class Conditions {
   readonly values: unknown[] = []
@@ -20,10 +36,9 @@ export class Conditions {
     return this.parts.join('\n and ')
   }
 
-  asked(query: SearchQuery, wording: Wording): this {
+  asked(query: SearchQuery, wording: Wording | undefined): this {
     const { q = '', category, vendor, tag, priceMin, priceMax, available } = query
-    if (wording === 'asked') this.parts.push(`(words @@ ${this.words(q)} or keys @> ${this.keys('sku', [q])})`)
-    else if (wording) this.parts.push(`words @@ ${this.meant(wording)}`)
+    if (wording) this.parts.push(`(${this.words(wording)} or keys @> ${this.keys('sku', [q])})`)
     if (category !== undefined) this.parts.push(`keys @> ${this.keys('category', [category])}`)
     if (vendor !== undefined) this.parts.push(`keys @> ${this.keys('vendor', [vendor])}`)
     if (tag !== undefined) this.parts.push(`keys && ${this.keys('tag', tag)}`)
@@ -33,22 +48,22 @@ export class Conditions {
     return this
   }
 
-  /** A whole number, so that a cursor can hold it exactly: an exact SKU above 2,000,000, the rest up to 1,000,000. */
-  score({ q = '' }: SearchQuery, wording: Wording): string {
-    if (wording === undefined) return '0'
-    const rank = (words: string) => `round(ts_rank(words, ${words}) * 1000000)::int`
-    if (wording !== 'asked') return rank(this.meant(wording))
-    return `case when keys @> ${this.keys('sku', [q])} then 2000000 else 0 end + ${rank(this.words(q))}`
+  /**
+   * A whole number, so that a cursor can hold it exactly: an exact SKU, then an exact title, then words by their weight (title, labels, text) and rank;
+   * among equals what is available, then the shorter title.
+   */
+  score({ q = '' }: SearchQuery, wording: Wording | undefined): string {
+    if (!wording) return '0'
+    const query = tsquery(wording)
+    const rank = query ? `round(ts_rank(words, ${this.bind(query)}::tsquery) * 1000000)::int` : '0'
+    return `greatest(0, case when keys @> ${this.keys('sku', [q])} then 4000000 else 0 end
+             + case when sort_title = ${this.bind(plainWords(q))} then 2000000 else 0 end
+             + ${rank} + case when offered and in_stock then 500 else 0 end - least(length(sort_title), 499))`
   }
 
-  private words(q: string): string {
-    return `websearch_to_tsquery('simple', ${this.bind(askedWords(q))})`
-  }
-
-  /** One of each list's words, for every list. */
-  private meant(wording: string[][]): string {
-    const word = (text: string) => `plainto_tsquery('simple', ${this.bind(stem(text))})`
-    return `(${wording.map((words) => `(${words.map(word).join(' || ')})`).join(' && ')})`
+  private words(wording: Wording): string {
+    const query = tsquery(wording)
+    return query ? `words @@ ${this.bind(query)}::tsquery` : 'false'
   }
 
   private keys(kind: Parameters<typeof lookupKey>[0], values: string[]): string {

@@ -1,58 +1,104 @@
 /** What the matching products have in common, counted over the first 10,000 of them. */
 import type { Sql } from '../../engine/database.ts'
-import type { Conditions } from './conditions.ts'
+import { Conditions, type Field, filtered, without } from './conditions.ts'
+import type { SearchQuery } from './query.ts'
+import type { Wording } from './question.ts'
 
 const countedMax = 10_000
 const listedMax = 50
 /** Lower bounds of the price brackets, minor units. */
-const priceBounds = [0, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000]
+export const priceBounds = [0, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000]
+
+export interface FacetValues {
+  category: { value: string; count: number }[]
+  vendor: { value: string; count: number }[]
+  tag: { value: string; count: number }[]
+  /** By the lowest price; `max` is exclusive and null for the last. */
+  price: { min: number; max: number | null; count: number }[]
+  available: { value: boolean; count: number }[]
+}
+
+export interface Counts {
+  /** Counts no further than 10,000; not exact beyond. */
+  total: number
+  exact: boolean
+  facets: Partial<FacetValues>
+}
 
 export interface Facets {
-  /** Counts no further than 10,000; `totalIsExact` is false beyond. */
   total: number
   totalIsExact: boolean
-  facets: {
-    category: { value: string; count: number }[]
-    vendor: { value: string; count: number }[]
-    tag: { value: string; count: number }[]
-    /** By the lowest price; `max` is exclusive and null for the last. */
-    price: { min: number; max: number | null; count: number }[]
-    available: { value: boolean; count: number }[]
+  /** Where not, those of the first 10,000 products are shown. */
+  facetsAreExact: boolean
+  /** A field that is filtered by is counted without its own filter, so that its other values can be chosen. */
+  facets: FacetValues
+}
+
+const sources: Record<Field, string> = {
+  category: 'select category as value from hits',
+  vendor: 'select vendor_id as value from hits',
+  tag: 'select unnest(tags) as value from hits',
+  available: 'select available as value from hits',
+  price: 'select width_bucket(price_min, array[$bounds]::bigint[]) as value from hits',
+}
+const fields = Object.keys(sources) as Field[]
+
+/** Of all matching products: how many they are, and the fields that are not filtered by. */
+export function countsOf(db: Sql, query: SearchQuery, wording: Wording | undefined): Promise<Counts> {
+  const own = filtered(query)
+  return counted(
+    db,
+    query,
+    wording,
+    fields.filter((field) => !own.includes(field)),
+  )
+}
+
+/** One field that is filtered by, counted as if it were not. */
+export function countsOfField(
+  db: Sql,
+  query: SearchQuery,
+  wording: Wording | undefined,
+  field: Field,
+): Promise<Counts> {
+  return counted(db, without(query, field), wording, [field])
+}
+
+export function facetsOf(all: Counts, ofFields: readonly Counts[]): Facets {
+  const facets = Object.assign({}, all.facets, ...ofFields.map((counts) => counts.facets)) as FacetValues
+  return {
+    total: all.total,
+    totalIsExact: all.exact,
+    facetsAreExact: [all, ...ofFields].every(({ exact }) => exact),
+    facets,
   }
 }
 
-export async function facetsOf(db: Sql, conditions: Conditions): Promise<Facets> {
-  const counted = conditions.bind(countedMax + 1)
+async function counted(db: Sql, query: SearchQuery, wording: Wording | undefined, chosen: Field[]): Promise<Counts> {
+  const conditions = new Conditions().asked(query, wording)
+  const limit = conditions.bind(countedMax + 1)
   const listed = conditions.bind(listedMax)
-  const bounds = conditions.bind(priceBounds)
-  const top = (source: string) => `
+  const top = (field: Field) => `
     (select coalesce(json_agg(json_build_object('value', value, 'count', count) order by count desc, value), '[]')
-       from (select value, count(*) from ${source} where value is not null group by value order by count(*) desc, value limit ${listed}) t)`
+       from (select value, count(*) from (${sources[field].replace('$bounds', priceBounds.join())}) v
+              where value is not null group by value order by count(*) desc, value limit ${listed}) t) as ${field}`
   const [row] = await db.text(
     `with hits as materialized (
        select category, vendor_id, tags, price_min, offered and in_stock as available
-         from search.products p where ${conditions.sql} limit ${counted})
-     select (select count(*) from hits) as total,
-            ${top('(select category as value from hits)')} as category,
-            ${top('(select vendor_id as value from hits)')} as vendor,
-            ${top('(select unnest(tags) as value from hits)')} as tag,
-            ${top('(select available as value from hits)')} as available,
-            (select coalesce(json_agg(json_build_object('bracket', bracket, 'count', count) order by bracket), '[]')
-               from (select width_bucket(price_min, ${bounds}::bigint[]) as bracket, count(*)
-                       from hits where price_min is not null group by 1) b) as price`,
+         from search.products p where ${conditions.sql} limit ${limit})
+     select ${['(select count(*) from hits) as total', ...chosen.map(top)].join(', ')}`,
     conditions.values,
   )
-  const price = (JSON.parse(row.price) as { bracket: number; count: number }[]).map(({ bracket, count }) => ({
-    min: priceBounds[bracket - 1] ?? 0,
-    max: priceBounds[bracket] ?? null,
+  const facets = Object.fromEntries(chosen.map((field) => [field, JSON.parse(row[field])]))
+  if (facets.price) facets.price = brackets(facets.price)
+  return { total: Math.min(row.total, countedMax), exact: row.total <= countedMax, facets }
+}
+
+function brackets(found: { value: number; count: number }[]): FacetValues['price'] {
+  const inOrder = found.toSorted((a, b) => a.value - b.value)
+  return inOrder.map(({ value, count }) => ({
+    min: priceBounds[value - 1] ?? 0,
+    max: priceBounds[value] ?? null,
     count,
   }))
-  const [category, vendor, tag, available] = [row.category, row.vendor, row.tag, row.available].map((list) =>
-    JSON.parse(list),
-  )
-  return {
-    total: Math.min(row.total, countedMax),
-    totalIsExact: row.total <= countedMax,
-    facets: { category, vendor, tag, price, available },
-  }
 }

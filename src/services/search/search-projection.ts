@@ -5,6 +5,8 @@ import type { LoggedEvent } from '../../engine/event.ts'
 import type { Product } from '../catalog/events.ts'
 import type { Stock } from '../inventory/events.ts'
 import type { PriceData } from '../pricing/events.ts'
+import { changedTags, shown } from './answer-cache.ts'
+import { everything, renewTags } from './generations.ts'
 import { correctable } from './spelling.ts'
 import { lookupKey, plainWords, searchVector } from './words.ts'
 
@@ -15,7 +17,8 @@ const joined = (list: string[]) => list.map((one) => one.replaceAll(separator, '
 /** Characters of description and attributes that are looked at. */
 const bodyMax = 100_000
 
-export function searchProjection(): Projection {
+/** `renewed` is told how many tags of cached answers got a new generation. */
+export function searchProjection(renewed: (tags: number) => void = () => {}): Projection {
   return projection({
     name: 'search',
     on: ['product.*', 'price.*', 'stock.updated', 'stock.reserved', 'stock.released', 'stock.out', 'stock.back'],
@@ -23,16 +26,23 @@ export function searchProjection(): Projection {
       const products = changes.filter((change) => change.type.startsWith('product.'))
       const prices = changes.filter((change) => change.type.startsWith('price.'))
       const stock = changes.filter((change) => change.type.startsWith('stock.'))
+      const keys = [...new Set(changes.map((change) => change.key))].sort()
       // Pipelined: one round trip, executed in this order.
-      await Promise.all([
+      const [before, , , , , after] = await Promise.all([
+        shown(keys, tx),
         prices.length > 0 && savePrices(prices, tx),
         products.length > 0 && saveProducts(products, tx),
         stock.length > 0 && saveStock(stock, tx),
-        deriveInStock([...new Set(changes.map((change) => change.key))], tx),
+        deriveInStock(keys, tx),
+        shown(keys, tx),
       ])
+      const tags = changedTags(before, after)
+      await renewTags(tags, tx)
+      renewed(tags.length)
     },
     async reset(tx) {
       await tx`truncate search.products, search.prices, search.stock, search.vocabulary`
+      await renewTags([everything], tx)
     },
   })
 }

@@ -1,25 +1,31 @@
+import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createTestDatabase } from '../../../test/database.ts'
 import { applySchema, madeEvent, productDeleted, productEvent, stockEvent } from '../../../test/made-events.ts'
+import type { Cache } from '../../engine/cache/cache.ts'
+import { Caches } from '../../engine/cache/caches.ts'
 import { type Database, openDatabase } from '../../engine/database.ts'
 import type { LoggedEvent } from '../../engine/event.ts'
 import type { Product } from '../catalog/events.ts'
+import { SearchGenerations } from './generations.ts'
 import { searchQuery } from './query.ts'
 import { search } from './search.ts'
 import { searchProjection } from './search-projection.ts'
 
 const projection = searchProjection()
 let db: Database
+let cache: Cache
 
 beforeAll(async () => {
   db = openDatabase((await createTestDatabase()).url)
   await applySchema(db, new URL('./schema/', import.meta.url))
+  cache = new Caches(pino({ level: 'silent' })).open('search', { generations: new SearchGenerations(db) })
 })
 beforeEach(() => db.begin((tx) => projection.reset?.(tx) ?? Promise.resolve()))
 afterAll(() => db.close())
 
 const apply = (...changes: LoggedEvent[]) => db.begin((tx) => projection.apply(changes, tx))
-const find = (query: Record<string, unknown> = {}) => search(db, searchQuery.parse(query))
+const find = (query: Record<string, unknown> = {}) => search(db, cache, searchQuery.parse(query))
 const ids = async (query: Record<string, unknown> = {}) => (await find(query)).items.map((item) => item.id)
 const priced = (amount: number, sku: string): Partial<Product> => ({
   variants: [{ sku, options: {}, price: { amount, currency: 'EUR' } }],

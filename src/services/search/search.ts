@@ -1,11 +1,14 @@
-/** Finds products: an exact SKU first, then words by rank; where no product has the words, what is spelt alike. */
-import type { Database, Sql } from '../../engine/database.ts'
+/** Finds products: an exact SKU first, then an exact title, then words by rank; where no product has the words, what is spelt alike. */
+import type { Cache } from '../../engine/cache/cache.ts'
+import type { Sql } from '../../engine/database.ts'
 import { type Page, pageOf, placeIn } from '../../engine/http.ts'
-import { Conditions, type Wording } from './conditions.ts'
-import { type Facets, facetsOf } from './facets.ts'
+import { cached } from './answer-cache.ts'
+import { Conditions, filtered, without } from './conditions.ts'
+import { countsOf, countsOfField, type Facets, facetsOf } from './facets.ts'
+import { highlighted } from './highlight.ts'
 import { placeSchema, type SearchQuery, sortings } from './query.ts'
-import { correctable, nearest } from './spelling.ts'
-import { askedWords, lookupKey, plainWords } from './words.ts'
+import { soughtWords, type Wording } from './question.ts'
+import { wordingOf } from './wording.ts'
 
 export interface FoundProduct {
   id: string
@@ -17,65 +20,57 @@ export interface FoundProduct {
   price?: { min: number; max: number; currency: string }
   available: boolean
   image?: string
+  /** HTML: what was looked for in <mark>, all else escaped. */
+  highlight?: { title: string }
   /** Comparable within one answer only. */
   score: number
 }
 
-export interface SearchAnswer extends Page<FoundProduct>, Facets {}
-
-/** Words of a question that are corrected; the rest of a longer one is passed over. */
-const wordsMax = 8
-
-export async function search(db: Database, query: SearchQuery): Promise<SearchAnswer> {
-  const q = query.q?.trim() ? query.q : undefined
-  if (q === undefined) return answer(db, query, undefined)
-  return answer(db, query, (await hasWords(db, q)) ? 'asked' : await meantBy(db, q))
+export interface SearchAnswer extends Page<FoundProduct>, Facets {
+  /** For a question in words: whether products have all of them, all of them as they may be meant, or only some. */
+  match?: Wording['match']
 }
 
-/** Whether some product has them is asked without the filters: a filter that hides it makes the words no misspelling. */
-async function hasWords(db: Database, q: string): Promise<boolean> {
-  const [row] = await db`
-    select exists (
-      select from search.products
-       where live and (words @@ websearch_to_tsquery('simple', ${askedWords(q)}) or keys @> array[${lookupKey('sku', q)}::text])
-    ) as yes`
-  return row?.yes === true
-}
-
-/** For each word asked the known words it may be, found by trigrams and chosen by edits. */
-async function meantBy(db: Database, q: string): Promise<Wording> {
-  const asked = [...new Set(plainWords(q).split(' '))].slice(0, wordsMax)
-  const wording = await Promise.all(
-    asked.map(async (word) => {
-      if (!correctable(word)) return [word]
-      const rows = await db`select word from search.vocabulary order by word <-> ${word} limit 50`
-      const near = nearest(
-        word,
-        rows.map((row) => row.word),
-      )
-      return near.length > 0 ? near : [word]
-    }),
-  )
-  return wording
-}
-
-async function answer(db: Sql, query: SearchQuery, wording: Wording): Promise<SearchAnswer> {
-  const sort = query.sort === 'relevance' && wording === undefined ? 'newest' : query.sort
+/** Each part of the answer is cached for itself: what changes one often leaves the others as they are. */
+export async function search(db: Sql, cache: Cache, given: SearchQuery): Promise<SearchAnswer> {
+  const { q, ...others } = given
+  const query: SearchQuery = q?.trim() ? given : others
+  const sort = query.sort === 'relevance' && query.q === undefined ? 'newest' : query.sort
   const place = placeIn(query.cursor, placeSchema(sort))
-  const [rows, facets] = await Promise.all([
-    page(db, query, wording, sort, place),
-    facetsOf(db, new Conditions().asked(query, wording)),
+  const asked = query.q
+  const wording =
+    asked === undefined ? undefined : await cached(cache, 'words', { q: asked }, () => wordingOf(db, asked))
+  const [page, all, ...ofFields] = await Promise.all([
+    cached(cache, 'page', query, () => foundPage(db, query, wording, sort, place)),
+    cached(cache, 'counts', query, () => countsOf(db, query, wording)),
+    ...filtered(query).map((field) =>
+      cached(cache, `facet-${field}`, without(query, field), () => countsOfField(db, query, wording, field)),
+    ),
   ])
-  const { items, next } = pageOf(rows, query.limit, (row) => [sort, row.place, row.product_id])
-  return { items: items.map(foundProduct), ...facets, ...(next === undefined ? {} : { next }) }
+  return { ...page, ...facetsOf(all, ofFields), ...(wording && { match: wording.match }) }
 }
 
-async function page(
+async function foundPage(
   db: Sql,
   query: SearchQuery,
-  wording: Wording,
+  wording: Wording | undefined,
   sort: SearchQuery['sort'],
-  place: [string, string | number, string] | undefined,
+  place: Place | undefined,
+): Promise<Page<FoundProduct>> {
+  const rows = await found(db, query, wording, sort, place)
+  const { items, next } = pageOf(rows, query.limit, (row) => [sort, row.place, row.product_id])
+  const sought = wording && soughtWords(wording)
+  return { items: items.map((row) => foundProduct(row, sought)), ...(next === undefined ? {} : { next }) }
+}
+
+type Place = [string, string | number, string]
+
+function found(
+  db: Sql,
+  query: SearchQuery,
+  wording: Wording | undefined,
+  sort: SearchQuery['sort'],
+  place: Place | undefined,
 ) {
   const conditions = new Conditions().asked(query, wording)
   const { key, type, order } = sortings[sort]
@@ -98,8 +93,8 @@ async function page(
   )
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a row as `page` selects it
-function foundProduct(row: any): FoundProduct {
+// biome-ignore lint/suspicious/noExplicitAny: a row as `found` selects it
+function foundProduct(row: any, sought: ReadonlySet<string> | undefined): FoundProduct {
   const found: FoundProduct = {
     id: row.product_id,
     title: row.title,
@@ -111,5 +106,7 @@ function foundProduct(row: any): FoundProduct {
   }
   if (row.price_min !== null) found.price = { min: row.price_min, max: row.price_max, currency: row.currency }
   if (row.image !== null) found.image = row.image
+  const title = sought && highlighted(row.title, sought)
+  if (title !== undefined) found.highlight = { title }
   return found
 }
