@@ -9,6 +9,7 @@ import { serviceNames, wire } from '../src/app/services.ts'
 import { read } from '../src/engine/log.ts'
 import { catalogEvents } from '../src/services/catalog/events.ts'
 import { normalProduct } from '../src/services/catalog/product.ts'
+import { checkoutEvents } from '../src/services/checkout/events.ts'
 import { collectionEvents } from '../src/services/collections/events.ts'
 import { customerEvents } from '../src/services/customers/events.ts'
 import { noPreferences } from '../src/services/customers/preferences.ts'
@@ -21,7 +22,7 @@ import { createTestDatabase } from './database.ts'
 
 test('every event that the services append is as its contract and the published document say, and every type occurs', async () => {
   const { url } = await createTestDatabase()
-  const config = readConfig({ DATABASE_URL: url, LOCKSTEP_JWT_SECRET: 'x'.repeat(32) })
+  const config = readConfig({ DATABASE_URL: url, LOCKSTEP_JWT_SECRET: 'x'.repeat(32), PAYMENT_DEADLINE_MS: '150' })
   let services: ReturnType<typeof wire> | undefined
   const { engine } = await testEngine(url, (engine) => {
     const all = (services = wire(engine, config))
@@ -30,7 +31,7 @@ test('every event that the services append is as its contract and the published 
   await using _ = engine
   if (!services) throw new Error('no services')
   const { catalog, inventory, orders, customers, pricing } = services
-  const shop = { catalog, inventory, pricing, customers, collections: services.collections, db: engine.db }
+  const shop = { catalog, inventory, orders, pricing, customers, collections: services.collections, db: engine.db }
 
   await seedDemo(shop)
   const demo = new Demo({ shop, seed: 11 })
@@ -71,6 +72,15 @@ test('every event that the services append is as its contract and the published 
   await engine.db`update inventory.reservations set expires_at = clock_timestamp() - interval '1 second' where id = 'r3'`
   await inventory.execute({ type: 'expire', reservationIds: ['r3'] })
   await orders.execute({ type: 'cancel', orderId: 'o1', reason: 'changed my mind' })
+  const { checkout } = services
+  for (const token of ['tok_visa', 'tok_decline', 'tok_slow_capture'])
+    await checkout.start({ id: token, lines: [{ sku: 'VASE-1', quantity: 1 }], token }, {})
+  for (let n = 0; n < 10; n++) {
+    await checkout.driver.rest()
+    await engine.db`update checkout.checkouts set due_at = clock_timestamp() where due_at is not null`
+    await checkout.driver.runOnce()
+  }
+  await checkout.driver.rest()
   const lines = [{ sku: 'VASE-1', quantity: 5 }]
   await inventory.execute({ type: 'announce', deliveryId: 'd1', to: 'main', lines })
   await catalog.execute({ type: 'delete', productId: 'vase' })
@@ -91,6 +101,7 @@ test('every event that the services append is as its contract and the published 
     ...catalogEvents,
     ...inventoryEvents,
     ...orderEvents,
+    ...checkoutEvents,
     ...pricingEvents,
     ...customerEvents,
     ...collectionEvents,

@@ -1,6 +1,7 @@
 /** The AsyncAPI 3.0 document: every event the sources tell, made from their contracts. docs/asyncapi.json is a copy that a test keeps. */
 import { z } from 'zod'
 import { catalogEvents } from '../../services/catalog/events.ts'
+import { checkoutEvents } from '../../services/checkout/events.ts'
 import { collectionEvents } from '../../services/collections/events.ts'
 import { customerEvents } from '../../services/customers/events.ts'
 import { inventoryEvents } from '../../services/inventory/events.ts'
@@ -12,6 +13,7 @@ const contracts: Record<string, Record<string, z.ZodType>> = {
   catalog: catalogEvents,
   inventory: inventoryEvents,
   orders: orderEvents,
+  checkout: checkoutEvents,
   pricing: pricingEvents,
   customers: customerEvents,
   collections: collectionEvents,
