@@ -69,6 +69,12 @@ const environment = z.object({
     'PostgreSQL server to use instead of the embedded one',
     true,
   ),
+  REDIS_URL: optional(
+    url(/^rediss?$/, 'a URL that begins with redis:// or rediss://'),
+    'redis://127.0.0.1:6379',
+    'Redis that processes share their caches in; each caches in its own memory without it',
+    true,
+  ),
   LOCKSTEP_JWT_SECRET: optional(
     text(32, 'at least 32 characters'),
     '$(openssl rand -base64 32)',
@@ -248,6 +254,7 @@ function grouped(values: Values) {
     host: values.HOST,
     dataDirectory: resolve(values.LOCKSTEP_DATA),
     databaseUrl: values.DATABASE_URL,
+    redisUrl: values.REDIS_URL,
     /** The server is our own, on this machine. */
     embedded,
     jwt: { secret: values.LOCKSTEP_JWT_SECRET, jwksUrl: values.LOCKSTEP_JWKS_URL },

@@ -6,7 +6,7 @@ import type { System } from './system.ts'
 /** The log's head is held for milliseconds; whoever holds it so long keeps every writer waiting. */
 const HELD_SECONDS = 2
 
-export function readiness({ engine }: System): Record<string, Check> {
+export function readiness({ engine, services }: System): Record<string, Check> {
   const { db } = engine
   return {
     async database() {
@@ -30,6 +30,10 @@ export function readiness({ engine }: System): Record<string, Check> {
       return free.length === 0
         ? undefined
         : `nobody runs ${free.map(({ name }) => name).join(', ')}: it is taken over within seconds`
+    },
+    async caches() {
+      const note = services.caches.note()
+      return note === undefined ? undefined : { note }
     },
   }
 }

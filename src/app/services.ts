@@ -1,4 +1,5 @@
 /** The whole system on one screen: every service of the shop, and what they are given of each other. */
+import { Caches } from '../engine/cache/caches.ts'
 import type { App } from '../engine/http.ts'
 import { joint } from '../engine/joint.ts'
 import type { Engine, Service } from '../engine/service.ts'
@@ -17,14 +18,16 @@ import { searchService } from '../services/search/service.ts'
 import { seoService } from '../services/seo/service.ts'
 import { storefrontService } from '../services/storefront/service.ts'
 import { vendorsService } from '../services/vendors/service.ts'
+import { cachesService } from './caches.ts'
 import type { Config } from './config.ts'
 import { feedsService } from './feeds/service.ts'
 import { sellingFrom } from './selling.ts'
 
 export function wire(
   engine: Engine,
-  config: Pick<Config, 'stock' | 'payments' | 'storefront' | 'analytics' | 'notifications' | 'feeds'>,
+  config: Pick<Config, 'stock' | 'payments' | 'storefront' | 'analytics' | 'notifications' | 'feeds' | 'redisUrl'>,
 ) {
+  const caches = new Caches(engine.log, config.redisUrl)
   const catalog = catalogService(engine)
   const pricing = pricingService(engine)
   const customers = customersService(engine)
@@ -49,7 +52,7 @@ export function wire(
     pricing,
     customers,
     // consumers
-    search: searchService(engine),
+    search: searchService(engine, caches),
     collections: collectionsService(engine),
     seo: seoService(engine),
     storefront: storefrontService(engine, { ...config.storefront, inventory: inventory.ofProduct }),
@@ -57,6 +60,7 @@ export function wire(
     notifications: notificationsService(engine, { ...config.notifications, reveal: customers.reveal }),
     // questions over several of them
     vendors: vendorsService(engine),
+    caches: cachesService(caches),
     // what comes from other systems
     feeds: feedsService(engine, { catalog, inventory }, config.feeds),
   } satisfies Record<ServiceName, Service<App>>
@@ -78,6 +82,7 @@ export const serviceNames = [
   'analytics',
   'notifications',
   'vendors',
+  'caches',
   'feeds',
 ] as const
 

@@ -37,14 +37,17 @@ export async function openSystem(config: Config, options: SystemOptions): Promis
   const url = postgres?.url ?? config.databaseUrl ?? ''
   const { log, applied, committed, serve = [] } = options
   const engine = new Engine({ url, log, ...config.engine, applied, committed })
+  let services: Services | undefined
   const close = async () => {
+    await services?.caches.close()
     await engine.close()
     await postgres?.close()
   }
   try {
     options.onDatabase?.(await describe(engine, postgres))
-    const services = wire(engine, config)
-    const serving = serve.map((name): Service<App> => services[name])
+    services = wire(engine, config)
+    const all = services
+    const serving = serve.map((name): Service<App> => all[name])
     await engine.install(await installable(engine, services, serving))
     return { config, engine, services, serving, ...(postgres && { postgres }), close }
   } catch (error) {

@@ -8,8 +8,8 @@ import { type AsyncApi, asyncApi } from './asyncapi.ts'
 import { type Auth, SESSION_COOKIE, SESSION_SECONDS } from './auth.ts'
 import { catalogue } from './problem-catalogue.ts'
 
-/** Resolves when the thing is ready; otherwise rejects, or resolves to what is wrong and what to do. */
-export type Check = () => Promise<string | undefined>
+/** Resolves when the thing is ready, perhaps with a note; otherwise rejects, or resolves to what is wrong and what to do. */
+export type Check = () => Promise<string | { note: string } | undefined>
 
 export interface OperationParts {
   auth: Auth
@@ -77,8 +77,8 @@ function health(app: App, checks: Record<string, Check>, version: string): void 
       const results = await Promise.all(
         Object.entries(checks).map(async ([name, check]) => ({ name, wrong: await wrongWith(check) })),
       )
-      const told = Object.fromEntries(results.map(({ name, wrong }) => [name, wrong ?? 'ok']))
-      const missing = results.filter(({ wrong }) => wrong !== undefined)
+      const told = Object.fromEntries(results.map(({ name, wrong }) => [name, noted(wrong)]))
+      const missing = results.filter(({ wrong }) => typeof wrong === 'string')
       if (missing.length === 0) return { status: 'ready', checks: told }
       throw new Rejected(
         'not-ready',
@@ -89,7 +89,9 @@ function health(app: App, checks: Record<string, Check>, version: string): void 
   )
 }
 
-async function wrongWith(check: Check): Promise<string | undefined> {
+const noted = (found: Awaited<ReturnType<Check>>) => (typeof found === 'object' ? found.note : (found ?? 'ok'))
+
+async function wrongWith(check: Check): ReturnType<Check> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<string>((resolve) => {
     timer = setTimeout(resolve, CHECK_MS, `no answer within ${CHECK_MS / 1_000} s`)
