@@ -74,13 +74,13 @@ const common = (command: Command) =>
     .option('--dry-run', 'read, check and compare everything; change nothing')
 
 type Watch = Required<Pick<CatalogueOptions, 'onProgress' | 'signal'>>
-type ShopOf = Parameters<typeof import('../import/catalogue.ts').importCatalogue>[1]
+type ShopOf = Parameters<typeof import('../import/orders.ts').importOrders>[1]
 
 async function take(session: Session, work: (shop: ShopOf, watch: Watch) => Promise<Report>): Promise<number> {
   const { system, db, format, signal } = session
-  const { catalog, inventory } = system.services
+  const { catalog, inventory, orders } = system.services
   const view = progressView()
-  const report = await work({ catalog, inventory, db }, { onProgress: view.show, signal }).finally(view.end)
+  const report = await work({ catalog, inventory, orders, db }, { onProgress: view.show, signal }).finally(view.end)
   const { formatReport } = await import('../import/report.ts')
   printOne(format, report, () => formatReport(report))
   if (!report.dryRun) await tellIfUnserved(system)

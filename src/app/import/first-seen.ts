@@ -18,6 +18,10 @@ export class FirstSeen {
     return undefined
   }
 
+  has(name: string): boolean {
+    return this.#line[this.#slot(...fingerprint(name))] !== 0
+  }
+
   #slot(high: number, low: number): number {
     const mask = this.#line.length - 1
     let slot = low & mask

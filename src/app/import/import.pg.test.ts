@@ -3,25 +3,27 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { createTestDatabase } from '../../../test/database.ts'
-import { catalogService } from '../../services/catalog/service.ts'
-import { inventoryService } from '../../services/inventory/service.ts'
+import { sellingServices } from '../../../test/selling.ts'
+import type { OrdersService } from '../../services/orders/service.ts'
 import { type TestEngine, testEngine } from '../../testing.ts'
 import { type CatalogueOptions, importCatalogue } from './catalogue.ts'
 import { importOrders, type OrdersOptions } from './orders.ts'
 import { formatReport } from './report.ts'
-import type { Shop } from './shop.ts'
+import type { SellingShop } from './shop.ts'
 
 let engine: TestEngine
-let shop: Shop
+let shop: SellingShop
+let orders: OrdersService
 const directory = await mkdtemp(join(tmpdir(), 'lockstep-import-'))
 let files = 0
 
 beforeAll(async () => {
   const { url } = await createTestDatabase()
-  const made = await testEngine(url, (to) => [catalogService(to), inventoryService(to)] as const)
+  const made = await testEngine(url, sellingServices)
   engine = made.engine
-  const [catalog, inventory] = made.services
-  shop = { catalog, inventory, db: engine.db }
+  const [catalog, inventory, selling] = made.services
+  orders = selling
+  shop = { catalog, inventory, orders, db: engine.db }
   return () => engine[Symbol.asyncDispose]()
 })
 
@@ -186,6 +188,39 @@ test('orders are taken once, repeated rows summed, returns and write-offs moved'
     writeOffsUnchanged: 1,
   })
   expect(await onHand('L1')).toEqual([['main', 90]])
+})
+
+test('a file’s orders stand at the prices they were sold at, and what is returned of them is theirs', async () => {
+  await take('Title,SKU,Price,Stock\nJug,J1,9,100\nPan,P1,9,100\n')
+  const content = [
+    'InvoiceNo,StockCode,Quantity,UnitPrice,CustomerID',
+    '71,J1,6,2.55,17850',
+    '71,J1,4,2.55,17850',
+    '71,P1,2,1.00,17850',
+    '71,P1,1,1.50,17850',
+    '72,J1,1,,',
+    'C71,J1,-3,2.55,17850',
+    'C72,J1,-5,2.55,17850',
+  ].join('\n')
+  expect((await replay(content, { currency: 'GBP' })).counts).toEqual({ ordersTaken: 2, returnsTaken: 2 })
+  expect(await onHand('J1')).toEqual([['main', 100 - 10 - 1 + 3 + 5]])
+  const rows = await engine.db<{ state: string }>`select state from orders.orders where id in ('71', '72') order by id`
+  expect(rows.map(({ state }) => JSON.parse(state))).toMatchObject([
+    {
+      status: 'partly-returned',
+      customerId: '17850',
+      totals: [{ amount: 2550, currency: 'GBP' }],
+      lines: [
+        { sku: 'J1', quantity: 10, returned: 3, unitPrice: { amount: 255, currency: 'GBP' } },
+        { sku: 'P1', quantity: 3, returned: 0, unitPrice: null },
+      ],
+    },
+    { status: 'confirmed', customerId: null, totals: [], lines: [{ sku: 'J1', returned: 0, unitPrice: null }] },
+  ])
+  const before = await position()
+  expect((await replay(content, { currency: 'GBP' })).counts).toEqual({ ordersUnchanged: 2, returnsUnchanged: 2 })
+  expect(await position()).toBe(before)
+  expect(await orders.verify(engine.db)).toEqual([])
 })
 
 test('an order that was rejected stays so, until it is asked for again', async () => {

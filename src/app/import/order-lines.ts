@@ -14,6 +14,8 @@ export interface OrderLine {
   /** The last row's description: of a write-off, its reason. */
   description: string
   column: string
+  /** What one unit was sold at, as it stands there; empty where its rows do not agree. */
+  price: string
 }
 
 export interface FileOrder {
@@ -80,12 +82,14 @@ export class OrderReader {
     const same = lines.get(sku)
     if (!same && lines.size >= skusMax) return refuse('order', `has more than ${skusMax} SKUs`)
     const description = row.text('description') || (same?.description ?? '')
+    const price = same && same.price !== row.text('price') ? '' : row.text('price')
     lines.set(sku, {
       line: row.line,
       sku,
       column: row.column('sku'),
       ...same,
       description,
+      price,
       quantity: (same?.quantity ?? 0) + Math.abs(quantity.value),
     })
 

@@ -6,7 +6,7 @@ import { type FileOrder, OrderReader } from './order-lines.ts'
 import { type Progress, ProgressMeter } from './progress.ts'
 import { Replay } from './replay.ts'
 import { type Report, ReportWriter } from './report.ts'
-import type { Shop } from './shop.ts'
+import type { SellingShop } from './shop.ts'
 import { openTable } from './table.ts'
 import { formatOf, inspect } from './text-file.ts'
 
@@ -32,7 +32,7 @@ export interface OrdersOptions {
  * Orders go in the file's order. Too little stock is an answer and no error: such an order counts as rejected. Throws `ImportRefused`
  * when the file or its map can't be read.
  */
-export async function importOrders(options: OrdersOptions, shop: Shop): Promise<Report> {
+export async function importOrders(options: OrdersOptions, shop: SellingShop): Promise<Report> {
   const currency = currencyCode(options.currency)
   const file = await inspect(options.file)
   const format = formatOf(file)

@@ -1,16 +1,20 @@
-/** Orders of a file become commands to inventory, each once, and each answer is reported. */
+/** Orders of a file become orders, returns and adjustments of stock, each once, and each answer is reported. */
 import { Rejected } from '../../engine/decider.ts'
 import type { Data } from '../../engine/event.ts'
+import type { Executed } from '../../engine/executor.ts'
+import type { Money } from '../../services/catalog/events.ts'
 import { normalProduct } from '../../services/catalog/product.ts'
 import type { Command } from '../../services/inventory/commands.ts'
+import type { OrdersCommand } from '../../services/orders/commands.ts'
 import { readPrice } from './decimal.ts'
+import { FirstSeen } from './first-seen.ts'
 import { InFlight } from './in-flight.ts'
 import { asIdentifier } from './names.ts'
 import type { FileOrder, OrderLine } from './order-lines.ts'
 import type { OrdersOptions } from './orders.ts'
 import type { ReportWriter } from './report.ts'
 import type { Row } from './rows.ts'
-import { defaultWarehouse, ownersOf, patiently, type Shop, stockedAmong } from './shop.ts'
+import { defaultWarehouse, ownersOf, patiently, type SellingShop, stockedAmong } from './shop.ts'
 
 type ReplayOptions = Pick<OrdersOptions, 'createMissing' | 'initialStock' | 'dryRun' | 'retryRejected'> & {
   currency: string
@@ -24,13 +28,14 @@ const actor = 'import'
 /** Carries orders out in their turn. `meet` the rows before the orders they belong to. */
 export class Replay {
   readonly #options: ReplayOptions
-  readonly #shop: Shop
+  readonly #shop: SellingShop
   readonly #report: ReportWriter
   readonly #inFlight = new InFlight(inFlightMax)
   /** SKUs that there is stock of; those there is none of are asked for again with each piece of the file. */
   readonly #stocked = new Set<string>()
+  readonly #placed = new FirstSeen()
 
-  constructor(options: ReplayOptions, shop: Shop, report: ReportWriter) {
+  constructor(options: ReplayOptions, shop: SellingShop, report: ReportWriter) {
     this.#options = options
     this.#shop = shop
     this.#report = report
@@ -99,23 +104,30 @@ export class Replay {
   async carryOut(order: FileOrder): Promise<void> {
     const sold = this.#known(order, order.sold)
     if (sold.length > 0) {
-      const lines = sold.map(({ sku, quantity }) => ({ sku, quantity }))
+      const lines = sold.map(({ sku, quantity, price }) => ({ sku, quantity, unitPrice: this.#priceOf(price) }))
       const { id: orderId, customer } = order
-      const command = { type: 'order', orderId, ...(customer !== '' && { customerId: customer }), lines } as const
-      await this.#execute('orders', order.line, orderId, command, `order:${orderId}`, order.sold)
+      const command = { type: 'place', orderId, ...(customer !== '' && { customerId: customer }), lines } as const
+      this.#placed.at(orderId, order.line)
+      await this.#execute('orders', order.line, orderId, [command], `order:${orderId}`, order.sold)
     } else if (order.sold.size > 0) this.#report.count('ordersRefused')
     for (const line of this.#known(order, order.returned)) {
       const { sku, quantity } = line
       const cause = { trigger: 'ORDER_RETURNED', referenceType: 'RETURN', reference: order.id } as const
-      const command = { type: 'adjust', sku, delta: quantity, ...cause } as const
-      await this.#execute('returns', line.line, `${order.id} ${sku}`, command, `return:${order.id}:${sku}`, [line])
+      const ways: Way[] = [{ type: 'adjust', sku, delta: quantity, ...cause }]
+      // A number that was an order's of this file, or was one before a C was put before it, names what is returned. Other goods come back all the same.
+      const orderId = order.id.replace(/^C(?=\d)/i, '')
+      if (this.#placed.has(orderId))
+        ways.unshift({ type: 'return', orderId, returnId: order.id, lines: [{ sku, quantity }] })
+      await this.#execute('returns', line.line, `${order.id} ${sku}`, ways, `return:${order.id}:${sku}`, [line])
     }
     for (const line of this.#known(order, order.writtenOff)) {
       const { sku, quantity } = line
       const reason = line.description.slice(0, 500) || 'write-off'
       const cause = { trigger: 'ADMIN_UPDATE', reason, referenceType: 'WRITE_OFF', reference: order.id } as const
       const command = { type: 'adjust', sku, delta: -quantity, ...cause } as const
-      await this.#execute('writeOffs', line.line, `${order.id} ${sku}`, command, `write-off:${order.id}:${sku}`, [line])
+      await this.#execute('writeOffs', line.line, `${order.id} ${sku}`, [command], `write-off:${order.id}:${sku}`, [
+        line,
+      ])
     }
   }
 
@@ -133,7 +145,7 @@ export class Replay {
     what: 'orders' | 'returns' | 'writeOffs',
     line: number,
     name: string,
-    command: Command,
+    ways: Way[],
     key: string,
     inFile: Map<string, OrderLine> | OrderLine[],
   ): Promise<void> {
@@ -143,20 +155,25 @@ export class Replay {
     }
     // What tells the file's order from another is what the file says, not which of its SKUs were known that day.
     const fingerprint = JSON.stringify([...inFile.values()].map(({ sku, quantity }) => [sku, quantity]))
-    await this.#inFlight.add(() => this.#answer(what, line, name, command, { key, fingerprint, actor }))
+    await this.#inFlight.add(() => this.#answer(what, line, name, ways, { key, fingerprint, actor }))
   }
 
-  async #answer(what: string, line: number, name: string, command: Command, options: Once): Promise<void> {
-    const { execute } = this.#shop.inventory
+  /** The price that a row names; none if that can't be read: what was sold was sold. */
+  #priceOf(text: string): Money | null {
+    const read = readPrice(text, this.#options.currency)
+    return 'amount' in read ? { amount: read.amount, currency: read.currency } : null
+  }
+
+  async #answer(what: string, line: number, name: string, ways: Way[], options: Once): Promise<void> {
     const rejected = (reason: string) => {
       this.#report.count(`${what}Rejected`)
       this.#report.problem({ line, kind: 'rejected', what: name, reason })
     }
     try {
-      let { repeated, answer } = await patiently(() => execute(command, options))
+      let { repeated, answer } = await this.#try(ways, options)
       if (wasRejected(answer) && this.#options.retryRejected) {
         const again = { ...options, key: `${options.key}:again` }
-        ;({ repeated, answer } = await patiently(() => execute(command, again)))
+        ;({ repeated, answer } = await this.#try(ways, again))
       }
       if (wasRejected(answer)) return rejected('was rejected when the file first came')
       this.#report.count(`${what}${repeated ? 'Unchanged' : 'Taken'}`)
@@ -165,10 +182,28 @@ export class Replay {
       if (!(error instanceof Rejected)) throw error
       if (error.code === 'idempotency-key-reused') return rejected('was replayed before with other lines')
       rejected(error.message)
-      await patiently(() => execute(nothing, options))
+      await patiently(() => this.#shop.inventory.execute(nothing, options))
+    }
+  }
+
+  /** The first way that is open; the last one's refusal otherwise. All of them share the key: one is taken. */
+  async #try([way, ...others]: Way[], options: Once): Promise<Executed> {
+    const { inventory, orders } = this.#shop
+    try {
+      return await patiently(() =>
+        way?.type === 'place' || way?.type === 'return'
+          ? orders.execute(way, options)
+          : inventory.execute(way as Command, options),
+      )
+    } catch (error) {
+      const closed = error instanceof Rejected && /^(not-found|return-exceeds-order)$/.test(error.code)
+      if (!closed || others.length === 0) throw error
+      return this.#try(others, options)
     }
   }
 }
+
+type Way = Extract<OrdersCommand, { type: 'place' | 'return' }> | Extract<Command, { type: 'adjust' }>
 
 // Only what was carried out is kept under its key. A rejection is kept by a command that does nothing: else the same file would give
 // another answer as soon as a return has filled the shelf.

@@ -5,11 +5,17 @@ import type { CommandOptions, Executed } from '../../engine/executor.ts'
 import { OutcomeUnknown, Unavailable } from '../../engine/unavailable.ts'
 import type { CatalogCommand } from '../../services/catalog/decider.ts'
 import type { Command as InventoryCommand } from '../../services/inventory/commands.ts'
+import type { OrdersCommand } from '../../services/orders/commands.ts'
 
 export interface Shop {
   catalog: { execute(command: CatalogCommand, options?: CommandOptions): Promise<Executed> }
   inventory: { execute(command: InventoryCommand, options?: CommandOptions): Promise<Executed> }
   db: Sql
+}
+
+/** A shop that sells too. */
+export interface SellingShop extends Shop {
+  orders: { execute(command: OrdersCommand, options?: CommandOptions): Promise<Executed> }
 }
 
 /** The warehouse of stock that names none. */

@@ -34,7 +34,6 @@ export function inTurns(ask: PricesOf): PricesOf {
 /** The lines with the prices they are sold at: the one given, else what it costs now, else none. */
 export async function priced(lines: LineToSell[], pricesOf: PricesOf): Promise<LineToSell[]> {
   const open = lines.filter((line) => line.unitPrice === undefined)
-  if (open.length === 0) return lines
   const prices = await pricesOf(open.map((line) => line.sku))
   return lines.map((line) =>
     line.unitPrice === undefined ? { ...line, unitPrice: prices.get(line.sku) ?? null } : line,

@@ -57,7 +57,9 @@ function executeWith({ joint, stock, pricesOf }: Selling): OrdersService['execut
       case 'confirm': {
         const { customerId } = command
         const reservationId = command.type === 'confirm' ? command.reservationId : null
-        const lines = await priced(command.lines, ask)
+        // Without waiting where nothing is to be asked: commands stay in the order in which they were given.
+        const open = command.lines.some((line) => line.unitPrice === undefined)
+        const lines = open ? await priced(command.lines, ask) : command.lines
         const deed: OrderDeed = { type: 'open', orderId, customerId: customerId ?? null, reservationId, lines, by }
         const move =
           command.type === 'confirm'
