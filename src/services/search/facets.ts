@@ -77,11 +77,10 @@ export function facetsOf(all: Counts, ofFields: readonly Counts[]): Facets {
 async function counted(db: Sql, query: SearchQuery, wording: Wording | undefined, chosen: Field[]): Promise<Counts> {
   const conditions = new Conditions().asked(query, wording)
   const limit = conditions.bind(countedMax + 1)
-  const listed = conditions.bind(listedMax)
   const top = (field: Field) => `
     (select coalesce(json_agg(json_build_object('value', value, 'count', count) order by count desc, value), '[]')
        from (select value, count(*) from (${sources[field].replace('$bounds', priceBounds.join())}) v
-              where value is not null group by value order by count(*) desc, value limit ${listed}) t) as ${field}`
+              where value is not null group by value order by count(*) desc, value limit ${listedMax}) t) as ${field}`
   const [row] = await db.text(
     `with hits as materialized (
        select category, vendor_id, tags, price_min, offered and in_stock as available
