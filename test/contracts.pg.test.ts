@@ -17,6 +17,7 @@ import { newKey } from '../src/services/customers/seal.ts'
 import { inventoryEvents } from '../src/services/inventory/events.ts'
 import { orderEvents } from '../src/services/orders/events.ts'
 import { pricingEvents } from '../src/services/pricing/events.ts'
+import { seoEvents } from '../src/services/seo/events.ts'
 import { testEngine } from '../src/testing.ts'
 import { createTestDatabase } from './database.ts'
 
@@ -92,6 +93,7 @@ test('every event that the services append is as its contract and the published 
   await customers.execute({ type: 'prefer', customerId: 'ida', preferences })
   await customers.execute({ type: 'erase', customerId: 'ida' })
   await engine.settle()
+  await services.seo.execute({ type: 'choose', productId: 'vase', choice: { slug: 'a-vase', redirectTo: 'pot' } })
   while (await services.collections.evaluateOnce());
   await services.collections.execute({ type: 'change', id: 'gifts', fields: { title: 'To give' } })
   await services.collections.execute({ type: 'delete', id: 'gifts' })
@@ -105,6 +107,7 @@ test('every event that the services append is as its contract and the published 
     ...pricingEvents,
     ...customerEvents,
     ...collectionEvents,
+    ...seoEvents,
   }
   const { schemas } = asyncApi('0').components
   const published = Object.fromEntries(

@@ -46,7 +46,12 @@ test('nothing set gives the embedded mode with the values of the documents', () 
       allocation: 'priority',
       reservationTtlSeconds: 900,
     },
+    seo: { shopUrl: 'http://localhost:4000' },
     storefront: { lowStockThreshold: 10, cacheLowSeconds: 60, cacheSeconds: 300 },
+    media: {
+      limits: { imageBytesMax: 20 * 1024 ** 2, videoBytesMax: 200 * 1024 ** 2, pixelsMax: 40_000_000 },
+      privateHosts: false,
+    },
     analytics: { timeZone: 'UTC', minutesKeptHours: 48, hoursKeptDays: 90, low: 3, out: 0 },
     notifications: {
       smtpUrl: undefined,

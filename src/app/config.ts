@@ -142,9 +142,20 @@ const environment = z.object({
     'what the development provider does with cards whose token says nothing',
   ),
 
+  LOCKSTEP_SHOP_URL: setting(
+    url(/^https?$/, 'a URL that begins with https:// or http://'),
+    'http://localhost:4000',
+    'where customers find the shop: canonical addresses and the sitemap begin with it',
+  ),
+
   STOREFRONT_LOW_STOCK_THRESHOLD: setting(whole(0, 1e9), '10', 'quantity shown as low stock in the storefront (C)'),
   STOREFRONT_CACHE_LOW_SECONDS: setting(whole(0, day), '60', 'life of a cached availability with low stock (C)'),
   STOREFRONT_CACHE_SECONDS: setting(whole(0, day), '300', 'life of any other cached availability (C)'),
+
+  MEDIA_IMAGE_MB_MAX: setting(whole(1, 1_000), '20', 'size of an image, in MiB'),
+  MEDIA_VIDEO_MB_MAX: setting(whole(1, 10_000), '200', 'size of a video, in MiB'),
+  MEDIA_MEGAPIXELS_MAX: setting(whole(1, 250), '40', 'width × height of an image, in millions'),
+  MEDIA_PRIVATE_HOSTS: setting(switched('on', 'off'), 'off', 'whether media may be fetched from the own network'),
 
   ANALYTICS_TIME_ZONE: setting(
     z.string().refine(isTimeZone).meta({ wants: 'the IANA name of a time zone' }),
@@ -289,10 +300,19 @@ function grouped(values: Values) {
       deadlineMs: values.PAYMENT_DEADLINE_MS,
       behaviour: values.PAYMENT_DEVELOPMENT,
     },
+    seo: { shopUrl: values.LOCKSTEP_SHOP_URL },
     storefront: {
       lowStockThreshold: values.STOREFRONT_LOW_STOCK_THRESHOLD,
       cacheLowSeconds: values.STOREFRONT_CACHE_LOW_SECONDS,
       cacheSeconds: values.STOREFRONT_CACHE_SECONDS,
+    },
+    media: {
+      limits: {
+        imageBytesMax: values.MEDIA_IMAGE_MB_MAX * 1024 ** 2,
+        videoBytesMax: values.MEDIA_VIDEO_MB_MAX * 1024 ** 2,
+        pixelsMax: values.MEDIA_MEGAPIXELS_MAX * 1_000_000,
+      },
+      privateHosts: values.MEDIA_PRIVATE_HOSTS,
     },
     analytics: {
       timeZone: values.ANALYTICS_TIME_ZONE,

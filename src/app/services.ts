@@ -9,6 +9,7 @@ import { checkoutService } from '../services/checkout/service.ts'
 import { collectionsService } from '../services/collections/service.ts'
 import { customersService } from '../services/customers/service.ts'
 import { inventoryService, inventorySource } from '../services/inventory/service.ts'
+import { mediaDirectory, mediaService } from '../services/media/service.ts'
 import { notificationsService } from '../services/notifications/service.ts'
 import { ordersService } from '../services/orders/service.ts'
 import { ordersSource } from '../services/orders/store.ts'
@@ -25,7 +26,19 @@ import { sellingFrom } from './selling.ts'
 
 export function wire(
   engine: Engine,
-  config: Pick<Config, 'stock' | 'payments' | 'storefront' | 'analytics' | 'notifications' | 'feeds' | 'redisUrl'>,
+  config: Pick<
+    Config,
+    | 'stock'
+    | 'payments'
+    | 'storefront'
+    | 'media'
+    | 'dataDirectory'
+    | 'seo'
+    | 'analytics'
+    | 'notifications'
+    | 'feeds'
+    | 'redisUrl'
+  >,
 ) {
   const caches = new Caches(engine.log, config.redisUrl)
   const catalog = catalogService(engine)
@@ -54,7 +67,15 @@ export function wire(
     // consumers
     search: searchService(engine, caches),
     collections: collectionsService(engine),
-    seo: seoService(engine),
+    media: mediaService(engine, {
+      ...config.media,
+      directory: mediaDirectory(config.dataDirectory),
+      async setMedia(productId, media, options) {
+        const { answer } = await catalog.execute({ type: 'update', productId, fields: { media } }, options)
+        return { version: answer.version }
+      },
+    }),
+    seo: seoService(engine, config.seo),
     storefront: storefrontService(engine, { ...config.storefront, inventory: inventory.ofProduct }),
     analytics: analyticsService(engine, config.analytics),
     notifications: notificationsService(engine, { ...config.notifications, reveal: customers.reveal }),
@@ -77,6 +98,7 @@ export const serviceNames = [
   'customers',
   'search',
   'collections',
+  'media',
   'seo',
   'storefront',
   'analytics',

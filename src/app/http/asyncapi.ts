@@ -5,8 +5,10 @@ import { checkoutEvents } from '../../services/checkout/events.ts'
 import { collectionEvents } from '../../services/collections/events.ts'
 import { customerEvents } from '../../services/customers/events.ts'
 import { inventoryEvents } from '../../services/inventory/events.ts'
+import { mediaEvents } from '../../services/media/events.ts'
 import { orderEvents } from '../../services/orders/events.ts'
 import { pricingEvents } from '../../services/pricing/events.ts'
+import { seoEvents } from '../../services/seo/events.ts'
 
 /** The sources' contracts. A source's events.ts has its line here. */
 const contracts: Record<string, Record<string, z.ZodType>> = {
@@ -17,6 +19,8 @@ const contracts: Record<string, Record<string, z.ZodType>> = {
   pricing: pricingEvents,
   customers: customerEvents,
   collections: collectionEvents,
+  media: mediaEvents,
+  seo: seoEvents,
 }
 
 export interface AsyncApi {

@@ -42,6 +42,11 @@ export const catalogue: Record<string, CatalogueEntry> = {
     'The SKU belongs to another product',
     'A SKU belongs to one product: choose another, or remove it there first.',
   ),
+  'slug-taken': entry(
+    409,
+    'The slug belongs to another product',
+    '`productId` says which. Choose another, or change it there first.',
+  ),
   'email-taken': entry(
     409,
     'The e-mail address belongs to another customer',
@@ -142,6 +147,17 @@ export const catalogue: Record<string, CatalogueEntry> = {
     'Read it again, decide again, and send the version you then saw in If-Match.',
   ),
   'too-large': entry(413, 'The body is too large', 'Send at most 1 MiB.'),
+  'media-too-large': entry(
+    413,
+    'The image or video is too large',
+    'Send a smaller one; `detail` says how large it may be.',
+  ),
+  'unusable-media': entry(
+    422,
+    'Not an image or video we take',
+    'Send a JPEG, PNG, WebP, AVIF or GIF image, or an MP4, WebM, QuickTime or Ogg video.',
+  ),
+  'too-many-media': entry(409, 'The product has as many media as it may', 'Take some off it first.'),
   'unsupported-media-type': entry(
     415,
     'Not a content type we read',

@@ -1,43 +1,90 @@
-/** What search engines are told of a product: title, description and JSON-LD. */
-import type { Money, Product } from '../catalog/events.ts'
+/** What search engines and social networks are told of a product: title, description, canonical address, Open Graph, a card, and JSON-LD. */
+import type { Product } from '../catalog/events.ts'
+import { jsonLd } from './json-ld.ts'
+import { cheapest, type Offers } from './offers.ts'
 
 export interface SeoPage {
   productId: string
   slug: string
+  canonical: string
+  /** What robots may do: only active products are to be found. */
+  robots: 'index, follow' | 'noindex'
   /** At most 60 characters: what Google shows of a title. */
   metaTitle: string
   /** At most 155 characters. */
   metaDescription: string
-  /** schema.org Product. Escape `<` when it is written into a page's script. */
+  /** Open Graph's have a `property`, the others a `name`. */
+  meta: ({ name: string; content: string } | { property: string; content: string })[]
+  /** schema.org Product. Escape `<` when it is written into a page's script; `head` has it escaped. */
   jsonLd: Record<string, unknown>
+  /** All of it as HTML, to be put into a page's head as it is. */
+  head: string
 }
 
-export function seoPage(product: Product, slug: string): SeoPage {
+export interface Shop {
+  /** Where the shop is, without a slash at the end. */
+  url: string
+}
+
+export const pathOf = (slug: string) => `/products/${slug}`
+
+export function seoPage(product: Product, slug: string, offers: Offers, shop: Shop): SeoPage {
+  const canonical = shop.url + pathOf(slug)
   const description = textOf(product.description)
-  return {
-    productId: product.id,
-    slug,
-    metaTitle: shortened(textOf(product.title), 60),
-    metaDescription: shortened(description || textOf(product.title), 155),
-    jsonLd: {
-      '@context': 'https://schema.org',
-      '@type': 'Product',
-      productID: product.id,
-      name: product.title,
-      ...(description && { description }),
-      ...(product.category !== null && { category: product.category }),
-      ...(product.media.length > 0 && { image: product.media.map((media) => media.url) }),
-      offers: product.variants.map((variant) => ({
-        '@type': 'Offer',
-        sku: variant.sku,
-        ...(variant.title !== undefined && { name: variant.title }),
-        ...(variant.barcode !== undefined && { gtin: variant.barcode }),
-        price: decimal(variant.price),
-        priceCurrency: variant.price.currency,
-        availability: `https://schema.org/${product.isAvailable ? 'InStock' : 'OutOfStock'}`,
-      })),
-    },
-  }
+  const metaTitle = shortened(textOf(product.title), 60)
+  const metaDescription = shortened(description || textOf(product.title), 155)
+  const images = imagesOf(product, shop)
+  const robots = product.status === 'active' ? 'index, follow' : 'noindex'
+  const { price, available } = cheapest(offers)
+  const property = (property: string, content: string | undefined) =>
+    content === undefined || content === '' ? [] : [{ property, content }]
+  const meta = [
+    { name: 'description', content: metaDescription },
+    { name: 'robots', content: robots },
+    ...property('og:type', 'product'),
+    ...property('og:title', metaTitle),
+    ...property('og:description', metaDescription),
+    ...property('og:url', canonical),
+    ...images.slice(0, 4).flatMap(({ url, alt }) => [...property('og:image', url), ...property('og:image:alt', alt)]),
+    ...property('product:brand', product.vendorId ?? undefined),
+    ...property('product:price:amount', price?.text),
+    ...property('product:price:currency', price?.currency),
+    ...property('product:availability', available ? 'in stock' : 'out of stock'),
+    { name: 'twitter:card', content: images.length > 0 ? 'summary_large_image' : 'summary' },
+    { name: 'twitter:title', content: metaTitle },
+    { name: 'twitter:description', content: metaDescription },
+    ...(images[0] ? [{ name: 'twitter:image', content: images[0].url }] : []),
+  ]
+  const ld = jsonLd(product, { canonical, description, images: images.map(({ url }) => url), offers })
+  const page = { productId: product.id, slug, canonical, robots, metaTitle, metaDescription, meta, jsonLd: ld } as const
+  return { ...page, head: headOf(page) }
+}
+
+function headOf({ metaTitle, canonical, meta, jsonLd }: Omit<SeoPage, 'head'>): string {
+  const tags = meta.map((tag) => {
+    const [kind, name] = 'name' in tag ? ['name', tag.name] : ['property', tag.property]
+    return `<meta ${kind}="${name}" content="${escaped(tag.content)}">`
+  })
+  return [
+    `<title>${escaped(metaTitle)}</title>`,
+    `<link rel="canonical" href="${escaped(canonical)}">`,
+    ...tags,
+    `<script type="application/ld+json">${forScript(jsonLd)}</script>`,
+  ].join('\n')
+}
+
+const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
+export const escaped = (text: string) => text.replace(/[&<>"']/g, (character) => entities[character] as string)
+
+/** JSON that no title can end the script with, nor begin a comment in. */
+export const forScript = (value: unknown) =>
+  JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
+
+/** With whole addresses; moving pictures are none. */
+function imagesOf({ media }: Product, shop: Shop) {
+  return media
+    .filter(({ url }) => !/\.(mp4|m4v|mov|webm|mkv|avi|ogv)(\?|#|$)/i.test(url))
+    .map(({ url, alt }) => ({ url: url.startsWith('/') ? shop.url + url : url, alt }))
 }
 
 /** Without tags, entities' work left alone, on one line. */
@@ -53,18 +100,4 @@ export function shortened(text: string, max: number): string {
   const space = text[max - 1] === ' ' ? cut.length : cut.lastIndexOf(' ')
   const kept = space > cut.length / 2 ? cut.slice(0, space) : cut.replace(/[\ud800-\udbff]$/, '')
   return `${kept.trimEnd()}…`
-}
-
-const digits = new Map<string, number>()
-
-/** Minor units as schema.org wants a price: 1999 EUR → 19.99, 1999 JPY → 1999. Exact: no floating point. */
-export function decimal({ amount, currency }: Money): string {
-  let places = digits.get(currency)
-  if (places === undefined) {
-    places = new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2
-    digits.set(currency, places)
-  }
-  if (places === 0) return String(amount)
-  const text = String(amount).padStart(places + 1, '0')
-  return `${text.slice(0, -places)}.${text.slice(-places)}`
 }

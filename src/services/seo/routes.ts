@@ -1,34 +1,118 @@
-/** `GET /products/:id/seo` and `GET /seo/slugs/:slug`. */
+/** Pages of products, what a path leads to, and what ADMIN chooses for them. */
 import { z } from 'zod'
 import type { Database } from '../../engine/database.ts'
-import { type App, notFound } from '../../engine/http.ts'
-import { identifier } from '../../engine/text.ts'
+import { Rejected } from '../../engine/decider.ts'
+import { syncToken } from '../../engine/event.ts'
+import type { Executor } from '../../engine/executor.ts'
+import { type App, commandOptions, notFound } from '../../engine/http.ts'
+import { identifier, plainText } from '../../engine/text.ts'
+import { type Choice, type SeoCommand, seoEntity } from './choices.ts'
+import type { Shop } from './page.ts'
+import { formerly, pageAt, pageOfProduct, resolvePath } from './read.ts'
+import { slugMax, slugPattern } from './slug.ts'
 
+const meta = z.union([
+  z.object({ name: z.string(), content: z.string() }),
+  z.object({ property: z.string(), content: z.string() }),
+])
 const page = z.object({
   productId: z.string(),
   slug: z.string(),
+  canonical: z.string(),
+  robots: z.enum(['index, follow', 'noindex']),
   metaTitle: z.string(),
   metaDescription: z.string(),
+  meta: z.array(meta),
   jsonLd: z.record(z.string(), z.unknown()),
+  head: z.string(),
   version: z.int(),
 })
+const params = z.strictObject({ id: identifier })
+const chosen = z.object({
+  productId: z.string(),
+  slug: z.string().nullable(),
+  redirectTo: z.string().nullable(),
+  syncToken: z.string(),
+})
 
-export function seoRoutes(app: App, db: Database): void {
+export function seoRoutes(app: App, db: Database, execute: Executor<SeoCommand>['execute'], shop: Shop): void {
+  const tags = ['seo']
+  const config = { roles: ['ADMIN'] }
+
+  const choose = async (request: Parameters<typeof commandOptions>[0], productId: string, choice: Partial<Choice>) => {
+    const { answer } = await execute(
+      { type: 'choose', productId, choice },
+      commandOptions(request, seoEntity(productId)),
+    )
+    const [row] = await db<Choice>`
+      select slug, redirect_to as "redirectTo" from seo.choices where product_id = ${productId}`
+    const { slug = null, redirectTo = null } = row ?? {}
+    return { productId, slug, redirectTo, syncToken: syncToken(seoEntity(productId), answer.version) }
+  }
+
   app.get(
     '/products/:id/seo',
     {
       schema: {
-        params: z.strictObject({ id: identifier }),
+        params,
         response: { 200: page },
-        summary: 'Slug, meta tags and JSON-LD of a product',
-        tags: ['seo'],
+        summary: 'Slug, meta tags, Open Graph and JSON-LD of a product',
+        tags,
       },
     },
     async (request) => {
-      const [row] =
-        await db`select page, version from seo.pages where product_id = ${request.params.id} and slug is not null`
-      if (!row) throw notFound('product', request.params.id)
-      return { ...JSON.parse(row.page), version: row.version }
+      const found = await pageOfProduct(db, request.params.id, shop)
+      if (!found) throw notFound('product', request.params.id)
+      return found
+    },
+  )
+
+  app.put(
+    '/products/:id/slug',
+    {
+      schema: {
+        params,
+        body: z.strictObject({
+          slug: z
+            .string({ error: 'must be text, or null for the one made from the title' })
+            .max(slugMax, `must have at most ${slugMax} characters`)
+            .regex(slugPattern, 'must be lower-case letters a-z and digits, with single hyphens between')
+            .nullable(),
+        }),
+        response: { 200: chosen },
+        summary: 'Choose a slug by hand; the old one leads to it. null goes back to the one made from the title',
+        tags,
+      },
+      config,
+    },
+    async (request) => {
+      const { id } = request.params
+      const { slug } = request.body
+      const [holder] = await db<{ id: string }>`
+        select product_id as id from seo.pages where slug = ${slug} and product_id <> ${id}`
+      if (!(await isThere(db, id))) throw notFound('product', id)
+      if (holder && slug !== null) throw slugTaken(slug, holder.id)
+      return choose(request, id, { slug })
+    },
+  )
+
+  app.put(
+    '/products/:id/redirect',
+    {
+      schema: {
+        params,
+        body: z.strictObject({ redirectTo: identifier.nullable() }),
+        response: { 200: chosen },
+        summary:
+          'Where the addresses of this product lead once it is deleted: to another product, or with null nowhere (410)',
+        tags,
+      },
+      config,
+    },
+    async (request) => {
+      const { redirectTo } = request.body
+      if (redirectTo !== null && !(await isThere(db, redirectTo))) throw notFound('product', redirectTo)
+      return choose(request, request.params.id, { redirectTo })
     },
   )
 
@@ -41,18 +125,52 @@ export function seoRoutes(app: App, db: Database): void {
         }),
         response: { 200: z.union([page, z.object({ productId: z.string(), redirectTo: z.string() })]) },
         summary: 'The product behind a slug, or where an old slug leads (answer 301 with it)',
-        tags: ['seo'],
+        tags,
       },
     },
     async (request) => {
       const { slug } = request.params
-      const [[live], [old]] = await Promise.all([
-        db`select page, version from seo.pages where slug = ${slug}`,
-        db`select p.product_id, p.slug from seo.redirects r join seo.pages p using (product_id) where r.slug = ${slug} and p.slug is not null`,
-      ])
-      if (live) return { ...JSON.parse(live.page), version: live.version }
-      if (old) return { productId: old.product_id, redirectTo: old.slug }
+      const [live, former] = await Promise.all([pageAt(db, slug, shop), formerly(db, slug)])
+      if (live) return live
+      const redirectTo = former?.slug ?? former?.redirect
+      if (former && redirectTo) return { productId: former.productId, redirectTo }
       throw notFound('slug', slug)
     },
   )
+
+  app.get(
+    '/seo/resolve',
+    {
+      schema: {
+        querystring: z.strictObject({ path: plainText(2_000).regex(/^\//, 'must begin with /') }),
+        response: {
+          200: z.object({
+            status: z.union([z.literal(200), z.literal(301), z.literal(410)]),
+            productId: z.string(),
+            slug: z.string().optional(),
+            canonical: z.string().optional(),
+            robots: z.string().optional(),
+            location: z.string().optional(),
+          }),
+        },
+        summary: 'What a shop should answer under a path: 200, 301 to where, or 410. Unknown paths are not found',
+        tags,
+      },
+    },
+    async ({ query: { path } }) => {
+      const found = await resolvePath(db, path, shop)
+      if (!found) throw notFound('page', path)
+      return found
+    },
+  )
 }
+
+/** By the log, which knows it before any page: a product whose slug is taken has none. */
+async function isThere(db: Database, productId: string): Promise<boolean> {
+  const [last] = await db<{ type: string }>`
+    select type from lockstep.events where entity = ${`product/${productId}`} order by version desc limit 1`
+  return last !== undefined && last.type !== 'product.deleted'
+}
+
+const slugTaken = (slug: string, productId: string) =>
+  new Rejected('slug-taken', { slug, productId }, `the slug ${JSON.stringify(slug)} belongs to product ${productId}`)
