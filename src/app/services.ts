@@ -5,10 +5,12 @@ import { joint } from '../engine/joint.ts'
 import type { Engine, Service } from '../engine/service.ts'
 import { analyticsService } from '../services/analytics/service.ts'
 import { catalogService } from '../services/catalog/service.ts'
+import { catalogSource } from '../services/catalog/store.ts'
 import { checkoutService } from '../services/checkout/service.ts'
 import { collectionsService } from '../services/collections/service.ts'
 import { customersService } from '../services/customers/service.ts'
 import { inventoryService, inventorySource } from '../services/inventory/service.ts'
+import { marketingService } from '../services/marketing/service.ts'
 import { mediaDirectory, mediaService } from '../services/media/service.ts'
 import { notificationsService } from '../services/notifications/service.ts'
 import { ordersService } from '../services/orders/service.ts'
@@ -41,13 +43,15 @@ export function wire(
   >,
 ) {
   const caches = new Caches(engine.log, config.redisUrl)
-  const catalog = catalogService(engine)
   const pricing = pricingService(engine)
   const customers = customersService(engine)
   // An order and the stock it takes are one command.
   const stock = inventorySource(config.stock)
   const selling = joint(engine, [stock, ordersSource])
   const inventory = inventoryService(engine, config.stock, selling.of(stock))
+  // A change of a product and of what is on hand of it is one command too.
+  const changing = joint(engine, [catalogSource, stock])
+  const catalog = catalogService(engine, { joint: changing, stock, counting: inventory.counting })
   const orders = ordersService(engine, { joint: selling, stock, pricesOf: pricing.pricesOf })
   const payments = paymentsService(engine, config.payments)
   return {
@@ -78,6 +82,7 @@ export function wire(
     seo: seoService(engine, config.seo),
     storefront: storefrontService(engine, { ...config.storefront, inventory: inventory.ofProduct }),
     analytics: analyticsService(engine, config.analytics),
+    marketing: marketingService(engine, { reveal: customers.reveal }),
     notifications: notificationsService(engine, { ...config.notifications, reveal: customers.reveal }),
     // questions over several of them
     vendors: vendorsService(engine),
@@ -102,6 +107,7 @@ export const serviceNames = [
   'seo',
   'storefront',
   'analytics',
+  'marketing',
   'notifications',
   'vendors',
   'caches',

@@ -20,10 +20,15 @@ export async function beginWork(tx: Sql, consumer: string, begun: Begun[]): Prom
     on conflict (consumer, key) do update set position = excluded.position, since = excluded.since where u.position < excluded.position`
 }
 
-/** The keys are done, unless something else is to be said of them. */
+/** The keys are done. Those that had failed are given to their projection again, which heals them. */
 export async function finishWork(tx: Sql, consumer: string, keys: string[]): Promise<void> {
   if (keys.length === 0) return
-  await tx`delete from lockstep.unfinished where consumer = ${consumer} and key = any(${keys}::text[])`
+  await Promise.all([
+    tx`delete from lockstep.unfinished where consumer = ${consumer} and key = any(${keys}::text[])`,
+    tx`
+      update lockstep.failures set state = 'retrying', attempts = 0, retry_at = clock_timestamp()
+      where  consumer = ${consumer} and key = any(${keys}::text[]) and state in ('dead', 'retrying')`,
+  ])
 }
 
 /**

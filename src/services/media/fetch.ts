@@ -1,0 +1,138 @@
+/** Fetches media from a link: within a size and a time, over a few redirects, from public addresses alone. */
+import http from 'node:http'
+import https from 'node:https'
+import { isIP } from 'node:net'
+import { GiveUp, RetryAfter } from '../../engine/verdict.ts'
+import { lookupPublic, refusePrivate } from './address.ts'
+import { type Limits, refuseTooLarge, type Taken, takeIn } from './content.ts'
+
+export interface FetchOptions {
+  limits: Limits
+  /** Machines of the own network may be fetched from: for development and tests. */
+  privateHosts: boolean
+  /** All of it must be here by then, redirects included. */
+  timeoutMs: number
+  redirectsMax: number
+}
+
+export const usualFetch = { privateHosts: false, timeoutMs: 30_000, redirectsMax: 5 }
+
+/** Ports of web servers; others belong to something that is no web server (PROOF, Hostile input, SSRF). */
+const PORTS = ['', '80', '443', '8080', '8443']
+const HOUR_MS = 3_600_000
+
+/**
+ * Fetches into a new file. Throws GiveUp when trying again won't help, RetryAfter when the server said when, another error when it may. The
+ * messages are for people: they say what is wrong with the link.
+ */
+export async function fetchInto(
+  file: string,
+  link: string,
+  options: FetchOptions,
+  signal: AbortSignal,
+): Promise<Taken> {
+  const late = AbortSignal.timeout(options.timeoutMs)
+  const stop = AbortSignal.any([signal, late])
+  try {
+    let url = new URL(link)
+    for (let redirects = 0; ; redirects++) {
+      const answer = await get(url, options, stop)
+      const next = redirectOf(answer, url)
+      if (!next) return await take(answer, file, options.limits)
+      answer.destroy()
+      if (redirects >= options.redirectsMax)
+        throw new GiveUp(`it was redirected more than ${options.redirectsMax} times`)
+      url = next
+    }
+  } catch (error) {
+    if (late.aborted) throw new Error(`it was not there within ${options.timeoutMs / 1_000} s`)
+    throw error instanceof GiveUp || error instanceof RetryAfter ? error : unreachable(error)
+  }
+}
+
+/** One connection a request, so that each is checked and none lies idle. */
+const agents = { 'http:': new http.Agent({ keepAlive: false }), 'https:': new https.Agent({ keepAlive: false }) }
+
+function get(url: URL, { privateHosts }: FetchOptions, signal: AbortSignal): Promise<http.IncomingMessage> {
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new GiveUp(`${url.protocol} is not fetched`)
+  if (url.username || url.password) throw new GiveUp('it has a user or a password in it')
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  if (!privateHosts) {
+    if (!PORTS.includes(url.port)) throw new GiveUp(`port ${url.port} is not fetched from`)
+    if (isIP(host) > 0) refusePrivate(host, host) // an address is not looked up
+  }
+  const { request } = url.protocol === 'https:' ? https : http
+  return new Promise((resolve, reject) => {
+    const sent = request(url, {
+      agent: agents[url.protocol as keyof typeof agents],
+      headers: { 'user-agent': 'Lockstep', accept: 'image/*, video/*', 'accept-encoding': 'identity' },
+      maxHeaderSize: 16_384,
+      signal,
+      ...(!privateHosts && { lookup: lookupPublic }),
+    })
+    sent.on('response', resolve)
+    sent.on('error', reject)
+    // Belt and braces: whatever chose the address, this is the one that answers.
+    sent.on('socket', (socket) =>
+      socket.once('connect', () => {
+        try {
+          if (!privateHosts) refusePrivate(host, socket.remoteAddress ?? '')
+        } catch (refusal) {
+          socket.destroy(refusal as Error)
+        }
+      }),
+    )
+    sent.end()
+  })
+}
+
+function redirectOf({ statusCode = 0, headers }: http.IncomingMessage, from: URL): URL | undefined {
+  if (![301, 302, 303, 307, 308].includes(statusCode)) return undefined
+  if (headers.location === undefined || !URL.canParse(headers.location, from.href))
+    throw new GiveUp(`HTTP ${statusCode} leads nowhere`)
+  return new URL(headers.location, from)
+}
+
+async function take(answer: http.IncomingMessage, file: string, limits: Limits): Promise<Taken> {
+  try {
+    refuse(answer, limits)
+    return await takeIn(answer, file, limits)
+  } finally {
+    answer.destroy()
+  }
+}
+
+/** What the status and the headers tell already. */
+function refuse({ statusCode = 0, headers }: http.IncomingMessage, limits: Limits): void {
+  const status = `HTTP ${statusCode}`
+  if ([408, 425, 429].includes(statusCode) || statusCode >= 500) {
+    const ms = retryAfterMs(headers['retry-after'])
+    throw ms === undefined ? new Error(status) : new RetryAfter(ms, status)
+  }
+  if (statusCode !== 200) throw new GiveUp(status)
+  const encoding = headers['content-encoding']
+  if (encoding !== undefined && encoding !== 'identity')
+    throw new GiveUp(`it comes in ${encoding.slice(0, 20)} unasked`)
+  const type = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
+  if (type === 'image/svg+xml')
+    throw new GiveUp('it is an SVG drawing: JPEG, PNG, WebP, AVIF, GIF, MP4 and WebM are taken')
+  if (type && !/^(image|video)\/|^(application|binary)\/octet-stream$|^application\/mp4$/.test(type))
+    throw new GiveUp(`its server calls it ${type.slice(0, 60)}, which is no image or video`)
+  const length = Number(headers['content-length'] ?? 0)
+  refuseTooLarge(length, { kind: type?.startsWith('image/') ? 'image' : 'video' }, limits)
+}
+
+/** Seconds or a date; a second at least, an hour at most. */
+function retryAfterMs(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined
+  const ms = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - Date.now()
+  return Number.isNaN(ms) ? undefined : Math.min(HOUR_MS, Math.max(1_000, ms))
+}
+
+/** What the network or the protocol threw has a code, and words that are not for people. */
+function unreachable(error: unknown): unknown {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === undefined) return error
+  const said = code === 'ENOTFOUND' ? 'there is no such host' : code === 'ECONNRESET' ? 'the connection broke' : message
+  return new Error(`it can't be had: ${said}`, { cause: error })
+}

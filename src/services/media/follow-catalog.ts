@@ -1,0 +1,149 @@
+/**
+ * Media follow products (A, MediaService): notes which links each wants, and is done with a product when all of them have become something. That
+ * is the collector's work; no transaction waits for it, the sync status does.
+ */
+import { type Projection, projection } from '../../engine/consumer.ts'
+import type { Sql } from '../../engine/database.ts'
+import type { LoggedEvent } from '../../engine/event.ts'
+import { beginWork } from '../../engine/unfinished.ts'
+import { GiveUp, KeysFailed } from '../../engine/verdict.ts'
+import type { Product } from '../catalog/events.ts'
+import { linkTo } from './link.ts'
+
+export const CONSUMER = 'media'
+/** A failed link that another product names, or the same one anew, is tried again when it failed so long ago. */
+const FRESH_FAILURE = '1 minute'
+
+export function mediaFollowCatalog(wanted: () => void): Projection {
+  return projection({
+    name: CONSUMER,
+    on: ['product.*'],
+    async apply(changes, tx) {
+      await follow(changes, tx)
+      wanted()
+    },
+    async reset(tx) {
+      await Promise.all([
+        tx`truncate media.wanted, media.untold`,
+        tx`delete from lockstep.unfinished where consumer = ${CONSUMER}`,
+      ])
+    },
+  })
+}
+
+interface Wanted {
+  productId: string
+  version: number
+  position: number
+  /** As json. */
+  links: string
+  urls: string[]
+}
+
+interface Known {
+  product_id: string
+  version: number
+  links: string
+  link_ids: string[]
+  failed: boolean
+}
+
+function wantedOf({ type, key, version, position, data }: LoggedEvent): Wanted {
+  const media = type === 'product.deleted' ? [] : (data.product as Product).media
+  return { productId: key, version, position, links: JSON.stringify(media), urls: media.map(({ url }) => url) }
+}
+
+async function follow(changes: LoggedEvent[], tx: Sql): Promise<void> {
+  const all = changes.map(wantedOf)
+  const rows = await tx<Known>`
+    select product_id, version, links, link_ids, failed from media.wanted
+     where product_id = any(${all.map(({ productId }) => productId)}::text[])`
+  const known = new Map(rows.map((row) => [row.product_id, row]))
+  const current = all.filter(({ productId, version }) => version >= (known.get(productId)?.version ?? 0))
+  const changed = current.filter(({ productId, links }) => links !== (known.get(productId)?.links ?? '[]'))
+  const same = current.filter((each) => known.has(each.productId) && !changed.includes(each))
+  const failed = same.filter(({ productId }) => known.get(productId)?.failed)
+  if (failed.length > 0) await failOrRetry(tx, failed, known)
+  await Promise.all([
+    tx`update media.wanted w set version = v.version
+         from unnest(${same.map(({ productId }) => productId)}::text[], ${same.map(({ version }) => version)}::bigint[]) as v (product_id, version)
+        where w.product_id = v.product_id and w.version < v.version`,
+    want(tx, changed),
+  ])
+}
+
+/** What failed stays failed when something else of the product changes; tried again by somebody, its links are tried again. */
+async function failOrRetry(tx: Sql, failed: Wanted[], known: Map<string, Known>): Promise<void> {
+  const asked = await tx<{ key: string }>`
+    select f.key
+      from lockstep.failures f
+      join unnest(${failed.map(({ productId }) => productId)}::text[], ${failed.map(({ position }) => position)}::bigint[]) as v (key, position)
+        on f.key = v.key and f.position = v.position
+     where f.consumer = ${CONSUMER} and f.state = 'retrying' and f.error_class = 'GiveUp'`
+  const again = failed.filter(({ productId }) => asked.some(({ key }) => key === productId))
+  const standing = failed.filter((each) => !again.includes(each))
+  if (standing.length > 0) throw new KeysFailed(await reasons(tx, standing))
+  await Promise.all([
+    tx`update media.wanted set failed = false where product_id = any(${again.map(({ productId }) => productId)}::text[])`,
+    tx`update media.links
+          set state = 'wanted', attempts = 0, due_at = clock_timestamp(), changed_at = clock_timestamp()
+        where state = 'failed' and id = any(${again.flatMap(({ productId }) => known.get(productId)?.link_ids ?? [])}::text[])`,
+    beginWork(tx, CONSUMER, begun(again)),
+  ])
+}
+
+const begun = (rows: Wanted[]) => rows.map(({ productId, position }) => ({ key: productId, position }))
+
+async function reasons(tx: Sql, rows: Wanted[]): Promise<Map<string, Error>> {
+  const links = await tx<{ product_id: string; url: string; failure: string }>`
+    select w.product_id, l.url, l.failure
+      from media.wanted w join media.links l on l.id = any(w.link_ids)
+     where w.product_id = any(${rows.map(({ productId }) => productId)}::text[]) and l.state = 'failed'
+     order by array_position(w.link_ids, l.id)`
+  const byProduct = Map.groupBy(links, (link) => link.product_id)
+  return new Map(
+    rows.map(({ productId }) => {
+      const said = (byProduct.get(productId) ?? []).map(({ url, failure }) => `${url}: ${failure}`)
+      return [productId, new GiveUp(said.slice(0, 10).join('; ') || 'its media could not be made')]
+    }),
+  )
+}
+
+/** Notes what is wanted, and who is to be told of at once since all of it is there. */
+async function want(tx: Sql, rows: Wanted[]): Promise<void> {
+  if (rows.length === 0) return
+  const links = new Map(rows.flatMap(({ urls }) => urls).map((url) => [url, linkTo(url)]))
+  const idsOf = ({ urls }: Wanted) => [...new Set(urls.map((url) => links.get(url)?.id))]
+  // In one order, so that two parts of a batch do not wait for each other's.
+  const sorted = [...links.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
+  const ids = sorted.map(({ id }) => id)
+  const products = rows.map(({ productId }) => productId)
+  await Promise.all([
+    tx`
+      insert into media.wanted as w (product_id, version, links, link_ids)
+      select product_id, version, links, array(select json_array_elements_text(link_ids::json))
+        from unnest(${products}::text[], ${rows.map(({ version }) => version)}::bigint[], ${rows.map(({ links }) => links)}::text[],
+                    ${rows.map((row) => JSON.stringify(idsOf(row)))}::text[]) as v (product_id, version, links, link_ids)
+      on conflict (product_id) do update
+         set version = excluded.version, links = excluded.links, link_ids = excluded.link_ids, failed = false
+       where w.version <= excluded.version`,
+    tx`
+      insert into media.links (id, url, host)
+      select id, url, host
+        from unnest(${ids}::text[], ${sorted.map(({ url }) => url)}::text[], ${sorted.map(({ host }) => host)}::text[]) as v (id, url, host)
+      on conflict do nothing`,
+    tx`
+      update media.links
+         set state = 'wanted', attempts = 0, due_at = clock_timestamp(), changed_at = clock_timestamp()
+       where state = 'failed' and id = any(${ids}::text[]) and changed_at < clock_timestamp() - ${FRESH_FAILURE}::interval`,
+    // Against a link that becomes ready in this moment: it waits for us and then looks for its products, or we see it ready.
+    tx`select from media.links where id = any(${ids}::text[]) order by id for share`,
+    beginWork(tx, CONSUMER, begun(rows)),
+    tx`delete from media.untold where product_id = any(${products}::text[])`,
+    tx`
+      insert into media.untold (product_id)
+      select product_id from media.wanted w
+       where product_id = any(${products}::text[])
+         and not exists (select from media.links l where l.id = any(w.link_ids) and l.state = 'wanted')`,
+  ])
+}

@@ -1,0 +1,115 @@
+/** For tests: real images and a video made on the spot, and a web server that misbehaves as asked. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import sharp from 'sharp'
+
+/** A photograph as far as an encoder can tell: no two seeds give the same. */
+export function photo(width: number, height: number, seed = 1) {
+  const background = { r: (seed * 53) % 256, g: (seed * 101) % 256, b: (seed * 197) % 256 }
+  const stripe = Buffer.from(
+    `<svg width="${width}" height="${height}"><circle cx="${(seed * 37) % width}" cy="${height / 2}" r="${height / 3}" fill="#fff8"/></svg>`,
+  )
+  return sharp({ create: { width, height, channels: 3, background } }).composite([{ input: stripe }])
+}
+
+/** 2 s of H.264, 640 × 360 at 25 frames a second: the boxes alone, without a picture. ISO/IEC 14496-12. */
+export function mp4(): Buffer {
+  const box = (type: string, ...parts: (Buffer | number[])[]) => {
+    const body = Buffer.concat(parts.map((part) => (Array.isArray(part) ? Buffer.from(part) : part)))
+    const head = Buffer.alloc(8)
+    head.writeUInt32BE(body.length + 8, 0)
+    head.write(type, 4, 'latin1')
+    return Buffer.concat([head, body])
+  }
+  const u32 = (...values: number[]) => {
+    const bytes = Buffer.alloc(values.length * 4)
+    for (const [n, value] of values.entries()) bytes.writeUInt32BE(value >>> 0, n * 4)
+    return bytes
+  }
+  const u16 = (...values: number[]) => values.flatMap((value) => [value >> 8, value & 255])
+  const text = (value: string) => Buffer.from(value, 'latin1')
+  const matrix = u32(0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
+  const avcC = box('avcC', [1, 66, 0, 30, 0xff, 0xe0, 0])
+  const avc1 = box(
+    'avc1',
+    Buffer.alloc(6),
+    u16(1),
+    Buffer.alloc(16),
+    u16(640, 360),
+    u32(0x480000, 0x480000, 0),
+    u16(1),
+    Buffer.alloc(32),
+    u16(24, 0xffff),
+    avcC,
+  )
+  const samples = box(
+    'stbl',
+    box('stsd', u32(0, 1), avc1),
+    box('stts', u32(0, 1, 50, 512)),
+    box('stsc', u32(0, 1, 1, 50, 1)),
+    box('stsz', u32(0, 10, 50)),
+    box('stco', u32(0, 1, 40)),
+  )
+  const information = box(
+    'minf',
+    box('vmhd', u32(1, 0, 0)),
+    box('dinf', box('dref', u32(0, 1), box('url ', u32(1)))),
+    samples,
+  )
+  const track = box(
+    'trak',
+    box('tkhd', u32(3, 0, 0, 1, 0, 2_000, 0, 0, 0, 0), matrix, u32(640 << 16, 360 << 16)),
+    box(
+      'mdia',
+      box('mdhd', u32(0, 0, 0, 12_800, 25_600, 0)),
+      box('hdlr', u32(0, 0), text('vide'), Buffer.alloc(13)),
+      information,
+    ),
+  )
+  const header = box('mvhd', u32(0, 0, 0, 1_000, 2_000, 0x10000, 0x1000000, 0, 0), matrix, Buffer.alloc(24), u32(2))
+  return Buffer.concat([
+    box('ftyp', text('isom'), u32(512), text('isomavc1')),
+    box('mdat', Buffer.alloc(500)),
+    box('moov', header, track),
+  ])
+}
+
+export type Answer = (request: IncomingMessage, response: ServerResponse) => void
+
+export interface TestServer {
+  url: string
+  /** What is at a path; anything else is a 404. */
+  at: Map<string, Answer>
+  /** How often each path was asked for. */
+  asked: Map<string, number>
+  close(): Promise<void>
+}
+
+export async function testServer(): Promise<TestServer> {
+  const at = new Map<string, Answer>()
+  const asked = new Map<string, number>()
+  const server: Server = createServer((request, response) => {
+    const path = (request.url ?? '').split('?')[0] ?? ''
+    asked.set(path, (asked.get(path) ?? 0) + 1)
+    const answer = at.get(path)
+    if (answer) answer(request, response)
+    else response.writeHead(404).end('nothing here')
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}`,
+    at,
+    asked,
+    close() {
+      server.closeAllConnections()
+      return new Promise((resolve) => server.close(() => resolve()))
+    },
+  }
+}
+
+export const serves =
+  (body: Buffer | string, type = 'image/png', headers: Record<string, string> = {}): Answer =>
+  (_request, response) => {
+    response.writeHead(200, { 'content-type': type, ...headers }).end(body)
+  }
