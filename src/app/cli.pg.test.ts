@@ -110,7 +110,7 @@ test('a start says its steps and one box with a log-in link, and keeps stdout cl
   expect(server.told()).toContain('/docs')
   expect(server.data()).toBe('')
   const ready = await fetch(`${server.url}/health/ready`)
-  expect(await ready.json()).toEqual({ status: 'ready', checks: { database: 'ok', log: 'ok', consumers: 'ok' } })
+  expect(await ready.json()).toMatchObject({ status: 'ready', checks: { database: 'ok', log: 'ok', consumers: 'ok' } })
 })
 
 test('the log-in link works once', async () => {
@@ -162,6 +162,72 @@ test('status tells of all consumers, and of one product by its id or SKU', async
   expect(table.stdout).toMatch(/^search +done/m)
   expect(none.code).toBe(3)
 })
+
+test('--json takes fields and --jq a path out of what any command prints; a field there is none of is named', async () => {
+  const [fields, path, one, stream, strange, program] = await Promise.all([
+    lockstep(['events', 'ls', '--key', 'lamp-01', '--type', 'product.*', '--json', 'type,data.product.title']),
+    lockstep(['events', 'ls', '--key', 'lamp-01', '--type', 'product.*', '--jq', '.[].data.product.title']),
+    lockstep(['status', 'lamp-01', '--json', 'overallStatus', '-o', 'yaml']),
+    lockstep(['events', 'tail', '--after', '0', '-n', '2', '-o', 'ndjson', '--json', 'position']),
+    lockstep(['status', '--json', 'nmae']),
+    lockstep(['status', '--jq', 'map(.name)']),
+  ])
+  expect(JSON.parse(fields.stdout)).toEqual([{ type: 'product.created', 'data.product.title': 'Desk lamp' }])
+  expect(path.stdout).toBe('Desk lamp\n')
+  expect(one.stdout).toBe('overallStatus: completed\n')
+  expect(stream.stdout).toBe('{"position":1}\n{"position":2}\n')
+  expect(strange).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('there are name,') })
+  expect(program).toMatchObject({ code: 2, stderr: expect.stringContaining('.[].name') })
+}, 60_000)
+
+test('status and explain know customers, and say nothing personal', async () => {
+  const { status } = await call('/customers', 'POST', { id: 'c-1', name: 'Ada Quill', email: 'ada@example.com' })
+  expect(status).toBe(201)
+  const [sync, story, byId] = await Promise.all([
+    lockstep(['status', 'customer/c-1']),
+    lockstep(['explain', 'customer/c-1']),
+    lockstep(['explain', 'c-1', '-o', 'json']),
+  ])
+  expect(sync).toMatchObject({ code: 0, stderr: expect.stringContaining('customer c-1 version 1: ') })
+  expect(story.stdout).toContain('customer.created')
+  expect(JSON.parse(byId.stdout).subject).toEqual({ kind: 'customer', id: 'customer/c-1' })
+  expect(story.stdout + byId.stdout).not.toMatch(/Quill|ada@/)
+}, 60_000)
+
+test('a feed is run from a file, held with what it would do, and carried out on a word', async () => {
+  expect((await call('/feeds', 'POST', { name: 'supplier', kind: 'catalogue', absent: 'archive' })).status).toBe(201)
+  const file = join(directory, 'supplier.csv')
+  const header = 'id,title,sku,price\n'
+  const rows = [1, 2, 3, 4].map((n) => `fed-${n},Fed ${n},FED-${n},${n}\n`)
+  await writeFile(file, header + rows.join(''))
+  const first = await lockstep(['feeds', 'run', 'supplier', file, '--json', 'status,counts.applied'])
+  expect(first.code).toBe(0)
+  expect(JSON.parse(first.stdout)).toEqual({ status: 'done', 'counts.applied': 4 })
+  await writeFile(file, header + rows[0])
+  const held = await lockstep(['feeds', 'run', 'supplier', file])
+  expect(held).toMatchObject({ code: 6, stderr: expect.stringContaining('3 of the 4 rows it had are gone, 75 %') })
+  expect(held.stdout).toMatch(/removed +fed-4 +status active → archived/)
+  const id = /approve (\d+)/.exec(held.stderr)?.[1] ?? ''
+  const [unasked, dry] = await Promise.all([
+    lockstep(['feeds', 'approve', id]),
+    lockstep(['feeds', 'approve', id, '--dry-run']),
+  ])
+  expect(unasked.code).toBe(2)
+  expect(dry.stderr).toContain('3 changes would be made')
+  expect((await call('/products/fed-4')).body.status).toBe('active')
+  expect(await lockstep(['feeds', 'approve', id, '--yes'])).toMatchObject({ code: 0 })
+  expect((await call('/products/fed-4')).body.status).toBe('archived')
+  const [late, shown, all, none] = await Promise.all([
+    lockstep(['feeds', 'reject', id, '--yes']),
+    lockstep(['feeds', 'show', 'supplier', '--jq', '.runs[0].status']),
+    lockstep(['feeds', 'ls']),
+    lockstep(['feeds', 'run', 'nobody']),
+  ])
+  expect(late.code).toBe(5)
+  expect(shown.stdout).toBe('done\n')
+  expect(all.stdout).toMatch(/^supplier +catalogue +\d+ +done/m)
+  expect(none.code).toBe(3)
+}, 60_000)
 
 test('a broken consumer shows in status, dead letters and explain, and a retry mends it', async () => {
   await call('/consumers/search/faults', 'POST', { keys: ['lamp-01'], mode: 'give-up', error: 'no index today' })

@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import { paint } from '../colours.ts'
 import { examples } from './help.ts'
-import { type Column, printList } from './output.ts'
+import { type Column, formatOf, printList } from './output.ts'
 import type { GlobalOptions } from './session.ts'
 
 interface Setting {
@@ -28,7 +28,7 @@ export function configCommand(): Command {
           from: given === undefined ? 'default' : 'environment',
         }
       })
-      printList(command.optsWithGlobals<GlobalOptions>().output, all, columns)
+      printList(formatOf(command.optsWithGlobals<GlobalOptions>()), all, columns)
       readConfig(process.env) // after the list, which helps to correct it
     })
   return examples(

@@ -4,16 +4,16 @@ import { paint } from '../colours.ts'
 import { type Checked, checkDatabase, checkMachine } from '../doctor.ts'
 import { exits } from './failure.ts'
 import { examples } from './help.ts'
-import { type Column, printList } from './output.ts'
+import { type Column, formatOf, printList } from './output.ts'
 import type { GlobalOptions } from './session.ts'
 
 export function doctorCommand(): Command {
   const command = new Command('doctor')
     .description('look at everything the program needs, and say what to do about what is not right')
     .action(async () => {
-      const { output } = command.optsWithGlobals<GlobalOptions>()
+      const format = formatOf(command.optsWithGlobals<GlobalOptions>())
       const checked = [...(await checkMachine(process.env)), ...(await checkDatabase(process.env))]
-      printList(output, checked, columns)
+      printList(format, checked, columns)
       process.exitCode = checked.every(({ state }) => state === 'ok') ? exits.ok : exits.findings
     })
   return examples(command, 'lockstep doctor', 'lockstep doctor -o json')

@@ -5,7 +5,7 @@ import type { EventFilter } from '../../engine/log.ts'
 import { paint } from '../colours.ts'
 import { exits, Failure } from './failure.ts'
 import { examples } from './help.ts'
-import { type Column, type Format, oneLine, print, printList, say } from './output.ts'
+import { type Column, type Format, oneLine, print, printData, printList, say } from './output.ts'
 import { inSystem, type Session, whole } from './session.ts'
 import { eventDetails, eventLine, eventSummary } from './story.ts'
 
@@ -115,7 +115,7 @@ async function follow({ db, format, signal }: Session, options: Options): Promis
 
 function show(event: LoggedEvent, format: Format): void {
   if (format !== 'table' && format !== 'wide') {
-    print(JSON.stringify(event))
+    printData('ndjson', event)
     return
   }
   print(eventLine(event))

@@ -1,4 +1,4 @@
-/** `lockstep explain`: the whole story of a product, SKU, event, order or correlation id. */
+/** `lockstep explain`: the whole story of a product, SKU, customer, event, order or correlation id. */
 import { Command, Option } from 'commander'
 import type { Sql } from '../../engine/database.ts'
 import type { LoggedEvent } from '../../engine/event.ts'
@@ -20,8 +20,10 @@ const SCAN = 200_000
 
 export function explainCommand(): Command {
   const command = new Command('explain')
-    .description('the whole story of a product, SKU, event, order or correlation id: events, consumers, failures')
-    .argument('<id>', 'id of a product, event or order, a SKU, or a correlation id')
+    .description(
+      'the whole story of a product, SKU, customer, event, order or correlation id: events, consumers, failures',
+    )
+    .argument('<id>', 'id of a product, customer, event or order, a SKU, or a correlation id')
     .addOption(new Option('-n, --limit <n>', 'newest events shown').argParser(whole('--limit', 1, 1_000)).default(20))
     .action((id: string) =>
       inSystem(command, (session) => explain(session, id, command.opts<{ limit: number }>().limit)),
@@ -78,6 +80,7 @@ async function positionsOf(db: Sql, subject: Subject, limit: number): Promise<nu
 function find(db: Sql, subject: Subject, limit: number) {
   switch (subject.kind) {
     case 'product':
+    case 'customer':
       return db<{ position: number }>`
         select position from lockstep.events where key = ${subject.id} order by position desc limit ${limit}`
     case 'sku':
@@ -93,11 +96,15 @@ function find(db: Sql, subject: Subject, limit: number) {
         order  by position limit ${limit}`
     case 'order':
       return db<{ position: number }>`
-        select e.position
-        from   inventory.ledger l
-        join   lockstep.events e on e.entity = 'stock/' || l.sku and e.version = l.version
-        where  l.reference = ${subject.id}
-        order  by e.position desc limit ${limit}`
+        select position from (
+          select e.position
+          from   inventory.ledger l
+          join   lockstep.events e on e.entity = 'stock/' || l.sku and e.version = l.version
+          where  l.reference = ${subject.id}
+          union
+          select e.position from lockstep.events e where e.key = 'order/' || ${subject.id}::text
+        ) as told
+        order  by position desc limit ${limit}`
     case 'correlation':
       return db<{ position: number }>`
         select position from lockstep.events

@@ -1,5 +1,6 @@
 /** What a command prints: data on stdout, as a table for people or as JSON, NDJSON or YAML for programs; words for people on stderr. */
 import { paint } from '../colours.ts'
+import { chosen, mustHave, type Selection, selection, walked } from './selection.ts'
 import { toYaml } from './yaml.ts'
 
 export const formats = ['table', 'wide', 'json', 'ndjson', 'yaml'] as const
@@ -16,20 +17,56 @@ export interface Column<Row> {
 /** Words for people, not part of the data. */
 export const say = (line: string) => void process.stderr.write(`${line}\n`)
 
+export interface OutputOptions {
+  output: Format
+  json?: string
+  jq?: string
+}
+
+// One for a run of the program, as colours are: every command prints through here.
+let selected: Selection = { fields: undefined, path: undefined }
+
+/** The format that was asked for; JSON where fields or a path were and the format says nothing else. */
+export function formatOf(options: OutputOptions): Format {
+  selected = selection(options)
+  const narrowed = options.json !== undefined || options.jq !== undefined
+  return narrowed && (options.output === 'table' || options.output === 'wide') ? 'json' : options.output
+}
+
 /** Numbers stand right; the last column is cut to the terminal's width unless the format is wide. */
-export function printList<Row>(format: Format, rows: readonly Row[], columns: readonly Column<Row>[]): void {
-  if (format === 'ndjson') for (const row of rows) print(JSON.stringify(row))
-  else if (format === 'json') print(JSON.stringify(rows, null, 2))
-  else if (format === 'yaml') print(toYaml(plain(rows)))
-  else if (rows.length > 0) for (const line of table(rows, columns, format === 'wide')) print(line)
+export function printList<Row extends object>(format: Format, rows: readonly Row[], columns: readonly Column<Row>[]) {
+  if (format === 'table' || format === 'wide') {
+    if (rows.length > 0) for (const line of table(rows, columns, format === 'wide')) print(line)
+    return
+  }
+  const data = plain(rows as Row[])
+  mustHave(data, selected)
+  if (format === 'ndjson') for (const row of data) printData(format, row)
+  else
+    emit(
+      format,
+      data.map((row) => chosen(row, selected)),
+    )
 }
 
 /** One thing: `text` is what people see of it. */
-export function printOne(format: Format, one: unknown, text: () => string): void {
-  if (format === 'ndjson') print(JSON.stringify(one))
-  else if (format === 'json') print(JSON.stringify(one, null, 2))
-  else if (format === 'yaml') print(toYaml(plain(one)))
-  else print(text())
+export function printOne(format: Format, one: object, text: () => string): void {
+  if (format === 'table' || format === 'wide') print(text())
+  else {
+    mustHave([plain(one)], selected)
+    printData(format, one)
+  }
+}
+
+/** One thing for programs; of a stream, one line. */
+export function printData(format: Exclude<Format, 'table' | 'wide'>, one: unknown): void {
+  emit(format, chosen(plain(one), selected))
+}
+
+function emit(format: Format, value: unknown): void {
+  if (selected.path) for (const line of walked(value, selected.path)) print(line)
+  else if (format === 'ndjson') print(JSON.stringify(value))
+  else print(format === 'yaml' ? toYaml(value) : JSON.stringify(value, null, 2))
 }
 
 export const print = (line: string) => void process.stdout.write(`${line}\n`)
@@ -80,4 +117,4 @@ export const cut = (text: string, width: number) =>
 const widthOf = (text: string) => [...text].length
 
 /** Dates as text, as JSON has them. */
-const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
+const plain = <Value>(value: Value): Value => JSON.parse(JSON.stringify(value))

@@ -9,6 +9,7 @@ import { doctorCommand } from './doctor.ts'
 import { eventsCommand } from './events.ts'
 import { explainCommand } from './explain.ts'
 import { exitCodes } from './failure.ts'
+import { feedsCommand } from './feeds.ts'
 import { examples } from './help.ts'
 import { importCommand, importOrdersCommand } from './import.ts'
 import { formats } from './output.ts'
@@ -33,12 +34,14 @@ export function buildProgram(): Command {
         .default('table')
         .env('LOCKSTEP_OUTPUT'),
     )
+    .option('--json <fields>', 'only these fields, as JSON: position,data.product.title')
+    .option('--jq <path>', 'what a path leads to, a line each: .[].name')
     .addOption(new Option('--debug', 'show the stack of an error').env('LOCKSTEP_DEBUG'))
     .option('--no-color', 'no colours; NO_COLOR does the same')
     .showSuggestionAfterError()
     .showHelpAfterError('(add --help for examples and options)')
   const groups: [string, Command[]][] = [
-    ['Run it:', [serveCommand(), importCommand(), importOrdersCommand()]],
+    ['Run it:', [serveCommand(), importCommand(), importOrdersCommand(), feedsCommand()]],
     ['Ask it:', [statusCommand(), waitCommand(), explainCommand(), eventsCommand()]],
     ['Mend it:', [deadLettersCommand(), consumersCommand(), replayCommand(), verifyCommand(), doctorCommand()]],
     ['Set it up:', [tokenCommand(), configCommand(), completionCommand()]],

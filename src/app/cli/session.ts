@@ -5,7 +5,7 @@ import { paintAside } from '../colours.ts'
 import type { Config } from '../config.ts'
 import type { System } from '../system.ts'
 import { exits, Failure } from './failure.ts'
-import { type Format, say } from './output.ts'
+import { type Format, formatOf, type OutputOptions, say } from './output.ts'
 
 export interface Session {
   system: System
@@ -16,8 +16,7 @@ export interface Session {
   signal: AbortSignal
 }
 
-export interface GlobalOptions {
-  output: Format
+export interface GlobalOptions extends OutputOptions {
   debug?: boolean
 }
 
@@ -27,6 +26,7 @@ export async function inSystem(
   work: (session: Session) => Promise<number | undefined>,
 ): Promise<void> {
   const [{ readConfig }, { pino }] = await Promise.all([import('../config.ts'), import('pino')])
+  const format = formatOf(command.optsWithGlobals<GlobalOptions>())
   const config = readConfig(process.env)
   const { openSystem } = await import('../system.ts')
   const { signal, release } = interruptible()
@@ -34,8 +34,7 @@ export async function inSystem(
   const log = pino({ level: process.env.LOG_LEVEL || 'warn' }, pino.destination({ dest: 2, sync: true }))
   const system = await openSystem(config, { log })
   try {
-    const { output } = command.optsWithGlobals<GlobalOptions>()
-    const exit = await work({ system, db: system.engine.db, config, format: output, signal })
+    const exit = await work({ system, db: system.engine.db, config, format, signal })
     process.exitCode = signal.aborted ? exits.interrupted : (exit ?? exits.ok)
   } finally {
     release()

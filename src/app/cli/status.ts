@@ -7,16 +7,24 @@ import { exits } from './failure.ts'
 import { examples } from './help.ts'
 import { type Column, grouped, lasting, printList, printOne, say, table } from './output.ts'
 import { inSystem, type Session } from './session.ts'
-import { productOf } from './subject.ts'
+import { keyOf } from './subject.ts'
 
 export function statusCommand(): Command {
   const command = new Command('status')
-    .description('how far each consumer has come; for a product, who has its change, who has not, and why')
-    .argument('[product]', 'id of a product, or one of its SKUs')
-    .action((product: string | undefined) =>
-      inSystem(command, (session) => (product === undefined ? ofAll(session) : ofProduct(session, product))),
+    .description(
+      'how far each consumer has come; for a product or a customer, who has its change, who has not, and why',
     )
-  return examples(command, 'lockstep status', 'lockstep status lamp-01', 'lockstep status LAMP-01-RED -o json')
+    .argument('[product]', 'id of a product, one of its SKUs, or another key: customer/7, order/42')
+    .action((given: string | undefined) =>
+      inSystem(command, (session) => (given === undefined ? ofAll(session) : ofKey(session, given))),
+    )
+  return examples(
+    command,
+    'lockstep status',
+    'lockstep status lamp-01',
+    'lockstep status LAMP-01-RED --json overallStatus',
+    'lockstep status customer/7',
+  )
 }
 
 async function ofAll({ db, format }: Session): Promise<number> {
@@ -66,14 +74,16 @@ const stateColours: Record<string, (text: string) => string> = {
   'up to date': paint.green,
 }
 
-async function ofProduct({ db, format }: Session, given: string): Promise<number> {
+async function ofKey({ db, format }: Session, given: string): Promise<number> {
   const { syncStatus } = await import('../../engine/sync-status.ts')
-  const { id, version } = await productOf(db, given)
+  const { kind, id, version } = await keyOf(db, given)
   const status = await syncStatus(db, id)
-  printOne(format, { productId: id, version, ...status }, () => table(status.consumers, statusColumns).join('\n'))
+  const named = kind === 'product' ? { productId: id } : {}
+  printOne(format, { ...named, version, ...status }, () => table(status.consumers, statusColumns).join('\n'))
+  const name = id.startsWith(`${kind}/`) ? id.slice(kind.length + 1) : id
   say('')
   say(
-    `product ${paintAside.bold(id)} version ${version}: ${overallColours[status.overallStatus](status.overallStatus)}`,
+    `${kind} ${paintAside.bold(name)} version ${version}: ${overallColours[status.overallStatus](status.overallStatus)}`,
   )
   return exits.ok
 }

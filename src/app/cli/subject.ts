@@ -1,25 +1,40 @@
-/** What people mean by an id: a product, a SKU, an event, an order, a correlation id. */
+/** What people mean by an id: a product, a SKU, a customer, an event, an order, a correlation id. */
 import type { Sql } from '../../engine/database.ts'
 import { exits, Failure } from './failure.ts'
 
-/** The product of that id or SKU, with its version. Throws a Failure with exit code 3. */
-export async function productOf(db: Sql, given: string): Promise<{ id: string; version: number }> {
-  const [found] = await db<{ id: string; version: number }>`
-    select id, version from (
-      select 1 as rank, e.key as id, e.version from lockstep.events e where e.entity = 'product/' || ${given}::text
+/** What the sync status is asked of: a product by its id or SKU, or a key such as `customer/7`. Throws a Failure with exit code 3. */
+export async function keyOf(db: Sql, given: string): Promise<{ kind: string; id: string; version: number }> {
+  const [found] = await db<{ key: string; version: number }>`
+    select key, version from (
+      select 1 as rank, e.key, e.version from lockstep.events e where e.entity = 'product/' || ${given}::text
       union all
-      select 2, p.id, p.version from catalog.skus s join catalog.products p on p.id = s.product_id where s.sku = ${given}
+      select 2, e.key, e.version from lockstep.events e where e.entity = ${given} and e.key = ${given}
       union all
-      select 3, e.key, 0 from lockstep.events e where e.key = ${given}
+      select 3, p.id, p.version from catalog.skus s join catalog.products p on p.id = s.product_id where s.sku = ${given}
+      union all
+      select 4, e.key, 0 from lockstep.events e where e.key = ${given}
     ) as meant
     order by rank, version desc
     limit 1`
-  if (found) return found
-  throw new Failure(exits.notFound, `there is no product or SKU ${given}`, 'lockstep events ls --type product.created')
+  if (found) {
+    const [kind, id] = apart(found.key)
+    return { kind, id, version: found.version }
+  }
+  throw new Failure(
+    exits.notFound,
+    `there is no product or SKU ${given}`,
+    'a customer is customer/ID; `lockstep events ls --type product.created` lists products',
+  )
+}
+
+/** A product's key is its id; another's begins with what it is, `customer/7`. */
+function apart(key: string): [kind: string, id: string] {
+  const at = key.indexOf('/')
+  return at < 0 ? ['product', key] : [key.slice(0, at), key]
 }
 
 export type Subject =
-  | { kind: 'product'; id: string }
+  | { kind: 'product' | 'customer'; id: string }
   | { kind: 'sku'; id: string; productId: string }
   | { kind: 'event'; id: string; productId: string; position: number }
   | { kind: 'order' | 'correlation'; id: string }
@@ -31,13 +46,16 @@ const SCAN = 200_000
 
 /** Whatever the id is of. Throws a Failure with exit code 3. */
 export async function subjectOf(db: Sql, given: string): Promise<Subject> {
-  const [row] = await db<{ product: boolean; sku: string | null; ordered: boolean }>`
-    select exists (select from lockstep.events where key = ${given}) as product,
+  const named = given.startsWith('order/') ? given.slice('order/'.length) : given
+  const [row] = await db<{ product: boolean; customer: string | null; sku: string | null; ordered: boolean }>`
+    select exists (select from lockstep.events where key = ${given} and key not like '%/%') as product,
+           (select key from lockstep.events where key in (${given}, 'customer/' || ${given}::text) and key like 'customer/%' limit 1) as customer,
            coalesce((select product_id from catalog.skus where sku = ${given}), (select product_id from inventory.stock where sku = ${given})) as sku,
-           exists (select from inventory.ledger where reference = ${given}) as ordered`
+           exists (select from inventory.ledger where reference = ${named}) or exists (select from lockstep.events where key = 'order/' || ${named}::text) as ordered`
   if (row?.product) return { kind: 'product', id: given }
   if (row?.sku) return { kind: 'sku', id: given, productId: row.sku }
-  if (row?.ordered) return { kind: 'order', id: given }
+  if (row?.ordered) return { kind: 'order', id: named }
+  if (row?.customer) return { kind: 'customer', id: row.customer }
   const [event] = await db<{ position: number; key: string; id: string | null; correlated: boolean }>`
     select position, key, id, meta ->> 'correlationId' = ${given} as correlated
     from   lockstep.events
@@ -50,6 +68,6 @@ export async function subjectOf(db: Sql, given: string): Promise<Subject> {
   throw new Failure(
     exits.notFound,
     `nothing is known of ${given}`,
-    'give the id of a product, an event or an order, a SKU, or a correlation id',
+    'give the id of a product, a customer, an event or an order, a SKU, or a correlation id',
   )
 }
