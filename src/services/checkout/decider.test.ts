@@ -139,10 +139,10 @@ test('each try waits twice as long as the one before, up to a limit', () => {
   expect(waits).toEqual([200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 51_200, 60_000, 60_000, 60_000])
 })
 
-test('a retry is due at once and keeps the version; of one that is over it is refused', () => {
+test('a retry begins the step’s tries anew and keeps the version; of one that is over it is refused', () => {
   const { outcome } = after(unclear('reserve'))
   const [fact] = outcome.when({ type: 'retry', id: 'c1' }).facts
-  expect(fact).toMatchObject({ type: 'step.retried', dueAt: '2026-01-01T00:00:00.000Z' })
+  expect(fact).toMatchObject({ type: 'step.retried', state: { checkout: { steps: [{ unclear: 0 }, {}, {}, {}] } } })
   const over = after(failed('reserve'), undone('reserve')).outcome
   over.when({ type: 'retry', id: 'c1' }).rejected('checkout-over', { status: 'compensated' })
 })

@@ -37,7 +37,7 @@ export interface CartClaim {
 }
 export type State = CheckoutState | CartClaim
 
-/** `dueAt`: when somebody else should see to it; null: never again. */
+/** `dueAt`: when somebody else should see to it; null: never again; left out: as before. */
 export type CheckoutFact =
   | {
       type:
@@ -53,7 +53,7 @@ export type CheckoutFact =
       entity: EntityId
       state: CheckoutState
       step: StepName
-      dueAt: string | null
+      dueAt?: string | null
     }
   | { type: 'cart.claimed'; entity: EntityId; checkoutId: string }
   | { type: 'cart.freed'; entity: EntityId }
@@ -180,16 +180,16 @@ function report(found: CheckoutState, command: Report, now: Date, rules: Checkou
   const change = { found, current, at: now.toISOString() }
   switch (command.type) {
     case 'done':
-      return advance(change, command.results, now, rules)
+      return advance(change, command.results)
     case 'failed':
-      return turnBack(change, command.refusal, now, rules)
+      return turnBack(change, command.refusal)
     case 'undone':
-      return goBack(change, now, rules)
+      return goBack(change)
     case 'unclear':
       return wait(change, command.error, now, rules)
     case 'retry':
       return {
-        ...told(change, 'step.retried', withStep(change, { unclear: 0 }), soon(now, 0)),
+        ...told(change, 'step.retried', withStep(change, { unclear: 0 }), { dueAt: soon(now, rules.leaseMs) }),
         answer: { id: checkout.id },
       }
   }
@@ -217,38 +217,49 @@ function told(
   { found, current }: Change,
   type: Exclude<CheckoutFact['type'], 'cart.claimed' | 'cart.freed'>,
   checkout: Checkout,
-  dueAt: string | null,
-  subject = found.subject,
+  { dueAt, subject = found.subject }: { dueAt?: string | null; subject?: CheckoutState['subject'] } = {},
 ): Decision<CheckoutFact> {
   const state: CheckoutState = { checkout, subject, correlationId: found.correlationId }
-  const facts: CheckoutFact[] = [{ type, entity: checkoutEntity(checkout.id), state, step: current, dueAt }]
+  const facts: CheckoutFact[] = [
+    { type, entity: checkoutEntity(checkout.id), state, step: current, ...(dueAt !== undefined && { dueAt }) },
+  ]
   if (checkout.status === 'compensated' && checkout.cartId !== null)
     facts.push({ type: 'cart.freed', entity: claimEntity(checkout.cartId) })
   return { facts, answer: { state } }
 }
 
-function advance(change: Change, results: Partial<Subject>, now: Date, { leaseMs }: CheckoutRules) {
+function advance(change: Change, results: Partial<Subject>) {
   const checkout = withStep(change, { status: 'done', unclear: 0 })
   const subject = { ...change.found.subject, ...results }
   const left = { ...checkout, stuck: false }
-  if (currentStep(left) !== undefined) return told(change, 'checkout.step.done', left, soon(now, leaseMs), subject)
-  return told(change, 'checkout.completed', { ...left, status: 'completed' }, null, { ...subject, token: '' })
+  if (currentStep(left) !== undefined) return told(change, 'checkout.step.done', left, { subject })
+  return told(
+    change,
+    'checkout.completed',
+    { ...left, status: 'completed' },
+    { dueAt: null, subject: { ...subject, token: '' } },
+  )
 }
 
-function turnBack(change: Change, failure: Refusal, now: Date, { leaseMs }: CheckoutRules) {
+function turnBack(change: Change, failure: Refusal) {
   const checkout = withStep(change, { status: 'failed', unclear: 0, error: failure.message })
   const turned: Checkout = { ...checkout, status: 'compensating', stuck: false, failure }
   const { subject } = change.found
   const payment = typeof failure.detail.payment === 'string' ? failure.detail.payment : subject.payment
-  return told(change, 'checkout.step.failed', turned, soon(now, leaseMs), { ...subject, payment })
+  return told(change, 'checkout.step.failed', turned, { subject: { ...subject, payment } })
 }
 
-function goBack(change: Change, now: Date, { leaseMs }: CheckoutRules) {
+function goBack(change: Change) {
   const checkout = withStep(change, { status: 'undone', unclear: 0 })
   const left = { ...checkout, stuck: false }
-  if (currentStep(left) !== undefined) return told(change, 'checkout.step.undone', left, soon(now, leaseMs))
+  if (currentStep(left) !== undefined) return told(change, 'checkout.step.undone', left)
   const { payment } = change.found.subject
-  return told(change, 'checkout.compensated', { ...left, status: 'compensated' }, null, { payment, token: '' })
+  return told(
+    change,
+    'checkout.compensated',
+    { ...left, status: 'compensated' },
+    { dueAt: null, subject: { payment, token: '' } },
+  )
 }
 
 /** Asked again after a while; a step with patience turns back when that is at an end, since undoing begins by asking again. */
@@ -258,10 +269,10 @@ function wait(change: Change, error: string, now: Date, rules: CheckoutRules) {
   const patience = saga.find((step) => step.name === change.current)?.patience
   if (checkout.status === 'running' && patience !== undefined && unclear >= patience) {
     const message = `no clear answer after ${unclear} tries: ${error}`
-    return turnBack(change, { code: 'payment-unclear', message, detail: { reason: error } }, now, rules)
+    return turnBack(change, { code: 'payment-unclear', message, detail: { reason: error } })
   }
   const dueAt = soon(now, Math.min(rules.retryMaxMs, rules.retryFirstMs * 2 ** (unclear - 1)))
   const tried = withStep(change, { unclear, error })
-  if (unclear < rules.stuckAfter || checkout.stuck) return told(change, 'step.unclear', tried, dueAt)
-  return told(change, 'checkout.stuck', { ...tried, stuck: true }, dueAt)
+  if (unclear < rules.stuckAfter || checkout.stuck) return told(change, 'step.unclear', tried, { dueAt })
+  return told(change, 'checkout.stuck', { ...tried, stuck: true }, { dueAt })
 }
