@@ -53,6 +53,7 @@ test('nothing set gives the embedded mode with the values of the documents', () 
       privateHosts: false,
     },
     analytics: { timeZone: 'UTC', minutesKeptHours: 48, hoursKeptDays: 90, low: 3, out: 0 },
+    feeds: { directory: undefined, bytesMax: 2 ** 30, secondsMax: 600 },
     notifications: {
       smtpUrl: undefined,
       adminEmail: undefined,
