@@ -1,7 +1,7 @@
 /**
- * Orders through inventory with everything on (ledger, events, idempotency keys, crossings), for one hot SKU and over 5,000 SKUs, against what
- * one would write instead: a `select … for update` transaction an order, and a single-statement CTE an order. The rivals keep a counter and
- * a row an order.
+ * Orders through inventory with everything on (ledger, events, idempotency keys, crossings), for one hot SKU and over 5,000 SKUs, and orders mixed
+ * with reservations for one hot SKU in three warehouses, allocated by a strategy; against what one would write instead: a `select … for update`
+ * transaction an order, and a single-statement CTE an order. The rivals keep a counter and a row an order, and know one warehouse.
  */
 import { type Database, openDatabase } from '../src/engine/database.ts'
 import { inventoryDecider } from '../src/services/inventory/decider.ts'
@@ -14,30 +14,33 @@ const LOCKSTEP_ORDERS = 100_000
 const RIVAL_ORDERS = 4_000
 const SKUS = 5_000
 const STOCK = 10_000_000
+const WAREHOUSES = ['main', 'north', 'south']
 
 export async function reservations({ url, engine: open }: Server): Promise<Finding> {
   const engine = open()
   await engine.install([{ name: 'inventory', schema: new URL('../src/services/inventory/schema/', import.meta.url) }])
   const inventory = engine.executor({
     name: 'inventory',
-    decider: inventoryDecider({ low: 3, out: 0, reorderThreshold: 10, targetLevel: 50 }),
+    decider: inventoryDecider({ low: 3, out: 0, reorderThreshold: 10, targetLevel: 50, allocation: 'most-stock' }),
     store: inventoryStore,
   })
+  await engine.db`
+    insert into inventory.warehouses (id, name, priority)
+    select id, id, n from unnest(${WAREHOUSES}::text[]) with ordinality as w (id, n) on conflict do nothing`
+  const stock = (sku: string, warehouseId: string) =>
+    inventory.execute({
+      type: 'set-initial',
+      sku,
+      productId: sku,
+      warehouseId,
+      quantity: STOCK,
+      trigger: 'IMPORTED',
+      reorderThreshold: 10,
+      targetLevel: 50,
+    } as never)
   const skus = Array.from({ length: SKUS }, (_, n) => `ITEM-${n}`)
-  await Promise.all(
-    skus.map((sku) =>
-      inventory.execute({
-        type: 'set-initial',
-        sku,
-        productId: sku,
-        warehouseId: 'main',
-        quantity: STOCK,
-        trigger: 'IMPORTED',
-        reorderThreshold: 10,
-        targetLevel: 50,
-      } as never),
-    ),
-  )
+  await Promise.all(skus.map((sku) => stock(sku, 'main')))
+  await Promise.all(WAREHOUSES.map((id) => stock('WIDE', id)))
   let made = 0
   const run = Date.now().toString(36)
   const order = (sku: string) => {
@@ -47,15 +50,37 @@ export async function reservations({ url, engine: open }: Server): Promise<Findi
       actor: 'bench',
     })
   }
-  const rivals = await openRivals(url, skus)
+  /** Of four commands two are orders, one reserves, and one sells what was reserved. */
+  const reserved: string[] = []
+  const mixed = () => {
+    const turn = ++made % 4
+    if (turn < 2) return order('WIDE')
+    const held = turn === 3 ? reserved.shift() : undefined
+    if (held !== undefined)
+      return inventory.execute({ type: 'confirm', reservationId: held } as never, {
+        key: `sell-${held}`,
+        actor: 'bench',
+      })
+    const reservationId = `held-${run}-${made}`
+    const lines = [{ sku: 'WIDE', quantity: 1 }]
+    return inventory
+      .execute({ type: 'reserve', reservationId, lines, ttlSeconds: 900 } as never, {
+        key: reservationId,
+        actor: 'bench',
+      })
+      .then(() => reserved.push(reservationId))
+  }
+  const rivals = await openRivals(url, [...skus, 'WIDE'])
 
   const figures: Record<string, number> = {}
-  for (const [name, sku] of [
-    ['hot', () => 'ITEM-0'],
-    ['spread', () => skus[Math.floor(Math.random() * SKUS)] as string],
+  const some = () => skus[Math.floor(Math.random() * SKUS)] as string
+  for (const [name, command, sku] of [
+    ['hot', () => order('ITEM-0'), () => 'ITEM-0'],
+    ['spread', () => order(some()), some],
+    ['mixed', mixed, () => 'WIDE'],
   ] as const) {
-    await rate(IN_FLIGHT, 10_000, () => order(sku()))
-    figures[`${name}Lockstep`] = await rate(IN_FLIGHT, LOCKSTEP_ORDERS, () => order(sku()))
+    await rate(IN_FLIGHT, 10_000, command)
+    figures[`${name}Lockstep`] = await rate(IN_FLIGHT, LOCKSTEP_ORDERS, command)
     figures[`${name}ForUpdate`] = await rate(CONNECTIONS, RIVAL_ORDERS, () => forUpdate(rivals, sku()))
     figures[`${name}Cte`] = await rate(CONNECTIONS, RIVAL_ORDERS * 2, () => cte(rivals, sku()))
   }
@@ -71,13 +96,16 @@ export async function reservations({ url, engine: open }: Server): Promise<Findi
   return {
     line:
       `hot SKU ${per(figures.hotLockstep)}, ${ratio('hot', 'ForUpdate').toFixed(0)} × for update (${per(figures.hotForUpdate)}), ${ratio('hot', 'Cte').toFixed(0)} × CTE (${per(figures.hotCte)}); ` +
-      `5,000 SKUs ${per(figures.spreadLockstep)}, ${ratio('spread', 'ForUpdate').toFixed(1)} × (${per(figures.spreadForUpdate)}), ${ratio('spread', 'Cte').toFixed(1)} × (${per(figures.spreadCte)})`,
+      `5,000 SKUs ${per(figures.spreadLockstep)}, ${ratio('spread', 'ForUpdate').toFixed(1)} × (${per(figures.spreadForUpdate)}), ${ratio('spread', 'Cte').toFixed(1)} × (${per(figures.spreadCte)}); ` +
+      `orders and reservations in three warehouses ${per(figures.mixedLockstep)}, ${ratio('mixed', 'ForUpdate').toFixed(0)} × (${per(figures.mixedForUpdate)}), ${ratio('mixed', 'Cte').toFixed(0)} × (${per(figures.mixedCte)})`,
     figures,
     goals: {
       'hot at least 30 × for update': ratio('hot', 'ForUpdate') >= 30,
       'hot at least 15 × CTE': ratio('hot', 'Cte') >= 15,
       'spread at least 6 × for update': ratio('spread', 'ForUpdate') >= 6,
       'spread at least 2.5 × CTE': ratio('spread', 'Cte') >= 2.5,
+      'mixed at least 30 × for update': ratio('mixed', 'ForUpdate') >= 30,
+      'mixed at least 15 × CTE': ratio('mixed', 'Cte') >= 15,
       'ledger = counters': wrong?.n === 0,
     },
   }

@@ -89,6 +89,10 @@ export class Batch<State, Command, F extends Fact> implements Changed<State, F> 
     this.#assumed.set(entity, state)
   }
 
+  get(entity: EntityId): Versioned<State> | undefined {
+    return this.#folded.get(entity)
+  }
+
   has(entity: EntityId): boolean {
     return this.#folded.has(entity) || this.#assumed.has(entity)
   }

@@ -39,6 +39,11 @@ export interface Decider<State, Command, F extends Fact> {
   touches(command: Command): EntityId[]
   /** Those of them that hardly ever exist before: a new order, a new product. A guess that lets the command be decided ahead, checked under the locks. */
   creates?(command: Command): EntityId[]
+  /**
+   * What a state without versions refers to, when it can be told again: the store loads those entities with it. Such a state is remembered, so that
+   * commands which name it alone can be decided ahead too. Undefined for states that only the database can tell.
+   */
+  refersTo?(entity: EntityId, state: State): EntityId[] | undefined
   /** No I/O, no clock: `now` is the database's time, taken under the locks. Throws or returns `Rejected` for a broken rule. */
   decide(states: ReadonlyMap<EntityId, Versioned<State>>, command: Command, now: Date): Decision<F>
   evolve(state: State | undefined, fact: F): State | undefined

@@ -78,6 +78,7 @@ export function jointSource(sources: readonly AnySource[]): Source<unknown, Join
           ? [...created, ...more.flatMap((deed) => deed.source.decider.creates?.(deed.command) ?? [])]
           : created
       },
+      refersTo: (entity, state) => ownerOf(entity).decider.refersTo?.(entity, state),
       decide: (states, command, now) =>
         command.more ? decideAll(states, command, now) : command.source.decider.decide(states, command.command, now),
       evolve: (state, fact) => ownerOf(fact.entity).decider.evolve(state, fact),

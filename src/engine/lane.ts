@@ -123,10 +123,11 @@ export class Lane<State, Command, F extends Fact> {
     return false
   }
 
-  /** False if the command touches what is not known. Entities without versions are never known: only the database can tell them apart. */
+  /** False if the command touches what is not known. Entities without versions are not, unless the decider says what they refer to. */
   #decideAhead(job: Job<Command>): boolean {
     const ahead = (this.#ahead ??= new Batch(this.#source))
     if (ahead.jobs.length >= MAX_BATCH || job.touches.length === 0 || job.tries > 0) return false
+    job.touches = this.#reach(ahead, job.touches)
     const created = this.#source.decider.creates?.(job.command)
     for (const entity of job.touches) {
       if (!ahead.has(entity) && !this.#known.has(entity) && !created?.includes(entity)) return false
@@ -136,10 +137,27 @@ export class Lane<State, Command, F extends Fact> {
     return true
   }
 
+  /** What a command touches, with what that refers to as far as it is known. */
+  #reach(ahead: Batch<State, Command, F>, touches: EntityId[]): EntityId[] {
+    const { decider } = this.#source
+    if (!decider.refersTo) return touches
+    let reach = touches
+    for (const entity of touches) {
+      const state = (ahead.get(entity) ?? this.#known.get(entity))?.state
+      const more = state && decider.refersTo(entity, state)
+      if (more) reach = [...new Set([...reach, ...more])]
+    }
+    return reach
+  }
+
   /** The writes are on their way: remembers what they leave behind, and decides what waits on it. */
   #lookAhead(states: Map<EntityId, Versioned<State>>) {
     if (this.#patience.waitMs > 0) return
-    for (const [entity, state] of states) if (state.version > 0) this.#known.set(entity, state)
+    const { refersTo } = this.#source.decider
+    for (const [entity, state] of states) {
+      if (state.version > 0 || (state.state && refersTo?.(entity, state.state))) this.#known.set(entity, state)
+      else this.#known.delete(entity)
+    }
     this.#writing = true
     this.#queue = this.#queue.filter((job) => !this.#decideAhead(job))
   }

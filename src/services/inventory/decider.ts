@@ -8,7 +8,7 @@ import { evolve, type InventoryFact, tell } from './facts.ts'
 import { confirm, expire, extend, release, reserve } from './holds.ts'
 import { giveBack, order, type SellingRules } from './orders.ts'
 import { plan } from './planning.ts'
-import type { State } from './state.ts'
+import { heldBy, type State } from './state.ts'
 import { takeStock } from './stocktakes.ts'
 
 export interface InventoryRules extends SellingRules, Required<Thresholds> {}
@@ -17,6 +17,7 @@ export function inventoryDecider(rules: InventoryRules): Decider<State, Command,
   return {
     touches,
     creates,
+    refersTo: heldBy,
     evolve,
     tell,
     decide(states, command, now) {

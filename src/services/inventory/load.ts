@@ -38,18 +38,21 @@ interface Loaded {
 /**
  * Locks reservations, then deliveries, warehouses and SKUs, each in id order, and reads everything else only then: after the wait for a
  * lock, a statement of its own sees what the holder before has committed, which a join in the locking statement would not (read
- * committed). New orders for known SKUs take one round trip; whoever asks for a reservation, delivery or order that is there takes more,
- * to learn its SKUs.
+ * committed). Whoever asks for a delivery or an order that is there, or waits for a reservation, takes more than one round trip, to learn its
+ * SKUs. Who does not wait need not keep the order: nobody can wait for him in a circle.
  */
 export async function load(tx: Sql, ids: EntityId[], { skipLocked }: { skipLocked: boolean }): Promise<Loaded> {
   const asked = sorted(ids)
   const states: Read = new Map()
   const blocked = new Set<EntityId>()
   const refers: Refers = new Map()
-  if (asked.reservations.length > 0) await lockReservations(tx, asked.reservations, skipLocked, refers, blocked)
+  const reserved =
+    asked.reservations.length > 0 && lockReservations(tx, asked.reservations, skipLocked, refers, blocked)
+  if (!skipLocked) await reserved
   if (asked.deliveries.length > 0) await lockDeliveries(tx, asked.deliveries, skipLocked, refers, blocked)
   const tried = new Set([...asked.skus, ...[...refers.values()].flat()])
   await Promise.all([
+    reserved,
     readWarehouses(tx, asked.warehouses, states), // first: it may wait, and expiry should be read just before the decider's clock
     readStock(tx, [...tried], skipLocked, states, blocked),
     readReservations(tx, asked.reservations, states),

@@ -96,6 +96,12 @@ export const countIn = (states: States, warehouse: string, countedAt: string) =>
 export const warehouseIn = (states: States, id: string) =>
   states.get(warehouseId(id))?.state as WarehouseState | undefined
 
+/** The SKUs of a reservation that holds units; who sells or releases it names the reservation alone. */
+export function heldBy(_entity: EntityId, state: State): EntityId[] | undefined {
+  if (!('expiresAt' in state) || !('lapsed' in state) || state.status !== 'held') return undefined
+  return [...new Set(state.lines.map((line) => stockId(line.sku)))]
+}
+
 /** The item's id in document C, the same on every machine: one SKU in one warehouse. */
 export function itemId(sku: string, warehouse: string): string {
   return `inv_${createHash('sha256').update(`${sku}\n${warehouse}`).digest('hex').slice(0, 20)}`

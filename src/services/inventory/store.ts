@@ -1,4 +1,5 @@
 /** Where inventory keeps its state: one statement a table and batch. */
+import { isDeepStrictEqual } from 'node:util'
 import { numbers, texts } from '../../engine/columns.ts'
 import type { Sql } from '../../engine/database.ts'
 import type { Changed, Store } from '../../engine/decider.ts'
@@ -6,18 +7,23 @@ import { saveDeliveries } from './delivery-store.ts'
 import { type InventoryFact, isMovement, type Movement } from './facts.ts'
 import { load } from './load.ts'
 import { saveLines, saveReservations } from './reservation-store.ts'
-import type { State, StockState } from './state.ts'
+import type { Held, State, StockState } from './state.ts'
 import { saveStocktakes } from './stocktake-store.ts'
 
 type Batch = Changed<State, InventoryFact>
 
 export const inventoryStore: Store<State, InventoryFact> = { load, save, same }
 
-/** Nothing of a stock changes without a version but that reservations expire. */
+/** Nothing of a stock changes without a version but that reservations expire; a reservation has no versions. */
 function same(assumed: State, loaded: State): boolean {
+  if ('lapsed' in assumed && 'lapsed' in loaded)
+    return isDeepStrictEqual({ ...assumed, lines: inOrder(assumed.lines) }, { ...loaded, lines: inOrder(loaded.lines) })
   const unexpired = (state: State) => 'stock' in state && state.expired.length === 0
   return unexpired(assumed) && unexpired(loaded)
 }
+
+const inOrder = (lines: readonly Held[]) =>
+  lines.length < 2 ? lines : lines.toSorted((a, b) => (a.sku + a.warehouseId < b.sku + b.warehouseId ? -1 : 1))
 
 /** Issues its statements without waiting in between: they travel together. */
 async function save(tx: Sql, changed: Batch): Promise<void> {
