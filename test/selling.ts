@@ -2,6 +2,7 @@
 import type { Engine } from '../src/engine/engine.ts'
 import { joint } from '../src/engine/joint.ts'
 import { type CatalogService, catalogService } from '../src/services/catalog/service.ts'
+import { catalogSource } from '../src/services/catalog/store.ts'
 import { type InventoryService, inventoryService, inventorySource } from '../src/services/inventory/service.ts'
 import type { InventorySettings } from '../src/services/inventory/settings.ts'
 import { type OrdersService, ordersService } from '../src/services/orders/service.ts'
@@ -15,9 +16,11 @@ export function sellingServices(
   const stock = inventorySource(settings)
   const selling = joint(engine, [stock, ordersSource])
   const pricing = pricingService(engine)
+  const inventory = inventoryService(engine, settings, selling.of(stock))
+  const changing = joint(engine, [catalogSource, stock])
   return [
-    catalogService(engine),
-    inventoryService(engine, settings, selling.of(stock)),
+    catalogService(engine, { joint: changing, stock, counting: inventory.counting }),
+    inventory,
     ordersService(engine, { joint: selling, stock, pricesOf: pricing.pricesOf }),
     pricing,
   ]

@@ -7,8 +7,10 @@ import { changesBetween, type NormalProduct, productEntity, skuEntity } from './
 export type CatalogCommand =
   /** A new product; one that was deleted comes back, its versions going on. Answers `{ id, version }`. */
   | { type: 'create'; product: NormalProduct }
-  /** Some fields of one. Answers `{ id, version }`; the version as it was if nothing changed. */
-  | { type: 'update'; productId: string; fields: Partial<Omit<NormalProduct, 'id'>> }
+  /**
+   * Some fields of one; `withSkus` are SKUs that must be its variants then. Answers `{ id, version }`; the version as it was if nothing changed.
+   */
+  | { type: 'update'; productId: string; fields: Partial<Omit<NormalProduct, 'id'>>; withSkus?: string[] }
   /** Exactly this, whether it was there or not. Answers `{ id, version, outcome: 'created' | 'updated' | 'unchanged' }`. */
   | { type: 'put'; product: NormalProduct }
   /** Answers `{ id, version }`. */
@@ -67,6 +69,7 @@ export const catalogDecider: Decider<CatalogState, CatalogCommand, CatalogFact> 
       }
       case 'update': {
         const known = expected(states, command.productId)
+        mustHave(command.fields.variants ?? known.product.variants, command.withSkus)
         return update(states, known, command.fields, now)
       }
       case 'put': {
@@ -129,6 +132,13 @@ function expected(states: States, productId: string): ProductState {
   const state = existing(states, productId)
   if (!state) throw notThere([productId])
   return state
+}
+
+function mustHave(variants: Pick<Variant, 'sku'>[], skus: string[] = []): void {
+  const unknown = skus.filter((sku) => !variants.some((variant) => variant.sku === sku))
+  if (unknown.length === 0) return
+  const lines = unknown.map((sku) => ({ sku }))
+  throw new Rejected('unknown-sku', { lines }, `the product has no variant ${unknown.join(', ')}`)
 }
 
 const notThere = (ids: string[]) =>

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import type { FieldChange } from '../../engine/event.ts'
-import { identifier, plainText } from '../../engine/text.ts'
+import { count, identifier, plainText } from '../../engine/text.ts'
 import { type Media, money, type Product, type Variant } from './events.ts'
 
 export const productEntity = (productId: string) => `product/${productId}`
@@ -56,9 +56,33 @@ const fields = z.strictObject({
 export const productInput = fields.extend({ id: identifier.optional() })
 export type ProductInput = z.infer<typeof productInput>
 
-/** Any of a product's fields, as `PATCH /products/:id` gives them; a list or object takes the old one's place as a whole. */
+/** What is on hand of its SKUs, beside any of its fields (E, Product Attribute Synchronization: each kind of change goes to its owner). */
+const stockCounts = z
+  .array(
+    z.strictObject({
+      sku: identifier,
+      /** Without it where the SKU is kept, or else the first default warehouse. */
+      warehouseId: identifier.optional(),
+      quantity: count,
+      reason: plainText(500).optional(),
+    }),
+  )
+  .min(1, 'must have at least one count')
+  .max(500, 'must have at most 500 counts')
+  .superRefine((counts, context) => {
+    const seen = new Set<string>()
+    for (const [at, { sku, warehouseId }] of counts.entries()) {
+      const name = JSON.stringify([sku, warehouseId])
+      if (seen.has(name)) context.addIssue({ code: 'custom', path: [at, 'sku'], message: `is given twice: ${sku}` })
+      seen.add(name)
+    }
+  })
+export type StockCount = z.infer<typeof stockCounts>[number]
+
+/** Any of a product's fields, as `PATCH /products/:id` gives them; a list or object takes the old one's place as a whole. Counts are inventory's. */
 export const productPatch = fields
   .partial()
+  .extend({ stock: stockCounts.optional() })
   .refine((patch) => Object.keys(patch).length > 0, 'must name at least one field to change')
 export type ProductPatch = z.infer<typeof productPatch>
 

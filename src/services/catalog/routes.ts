@@ -17,6 +17,7 @@ import {
   placeIn,
 } from '../../engine/http.ts'
 import { identifier, plainText } from '../../engine/text.ts'
+import { change, type Stocking } from './change.ts'
 import type { CatalogCommand } from './decider.ts'
 import { fieldChange, product, type Variant, variant } from './events.ts'
 import { normalFields, normalProduct, productEntity, productInput, productPatch } from './product.ts'
@@ -27,6 +28,10 @@ const admin = { roles: ['ADMIN'] }
 const params = z.strictObject({ id: identifier })
 const view = product.extend({ version: z.int(), syncToken: z.string() })
 type View = z.infer<typeof view>
+/** With every owner's entity, its version and sync token, when others than the catalog were asked to change something. */
+const changed = view.extend({
+  changes: z.array(z.object({ entity: z.string(), version: z.int(), syncToken: z.string() })).optional(),
+})
 const entry = z.object({
   version: z.int(),
   type: z.string(),
@@ -35,13 +40,23 @@ const entry = z.object({
   changes: z.array(fieldChange).nullable(),
 })
 
-export function catalogRoutes(app: App, db: Database, execute: Executor<CatalogCommand>['execute']): void {
-  writing(app, db, execute)
+export function catalogRoutes(
+  app: App,
+  db: Database,
+  execute: Executor<CatalogCommand>['execute'],
+  stocking?: Stocking,
+): void {
+  writing(app, db, execute, stocking)
   reading(app, db)
 }
 
 /** Every write answers with the product it made, its version as ETag and its sync token. */
-function writing(app: App, db: Database, execute: Executor<CatalogCommand>['execute']): void {
+function writing(
+  app: App,
+  db: Database,
+  execute: Executor<CatalogCommand>['execute'],
+  stocking: Stocking | undefined,
+): void {
   app.post(
     '/products',
     { schema: { summary: 'Create a product', tags, body: productInput, response: { 201: view } }, config: admin },
@@ -62,13 +77,28 @@ function writing(app: App, db: Database, execute: Executor<CatalogCommand>['exec
   app.patch(
     '/products/:id',
     {
-      schema: { summary: 'Change any of its fields', tags, params, body: productPatch, response: { 200: view } },
+      schema: {
+        summary: 'Change any of its fields, and what is on hand of its SKUs: all of it or nothing',
+        tags,
+        params,
+        body: productPatch,
+        response: { 200: changed },
+      },
       config: admin,
     },
     async (request, reply) => {
       const { id } = request.params
+      const { stock, ...patch } = request.body
+      if (stock) {
+        const command = { type: 'update', productId: id, fields: normalFields(patch) } as const
+        const done = await change(command, stock, stocking, commandOptions(request, productEntity(id)))
+        const entities = Object.entries(done.versions)
+        return sendWritten(db, reply, done, {
+          changes: entities.map(([entity, version]) => ({ entity, version, syncToken: syncToken(entity, version) })),
+        })
+      }
       const { answer } = await execute(
-        { type: 'update', productId: id, fields: normalFields(request.body) },
+        { type: 'update', productId: id, fields: normalFields(patch) },
         commandOptions(request, productEntity(id)),
       )
       return sendWritten(db, reply, answer)
@@ -131,11 +161,11 @@ const availabilityAnswer = z.object({
 const json = <Answer>(reply: FastifyReply, text: string) =>
   reply.type('application/json; charset=utf-8').send(text) as unknown as Answer
 
-async function sendWritten(db: Database, reply: FastifyReply, { id, version }: Data): Promise<View> {
+async function sendWritten(db: Database, reply: FastifyReply, { id, version }: Data, more: object = {}): Promise<View> {
   const written = await read.readWritten(db, id, version)
   if (!written) throw notFound('product', id) // made, and deleted since by somebody else
   reply.header('etag', etag(written.version))
-  return json(reply, read.productJson(written))
+  return json(reply, read.productJson(written, more))
 }
 
 function reading(app: App, db: Database): void {

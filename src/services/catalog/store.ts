@@ -1,8 +1,15 @@
 /** Where products and the owners of SKUs are kept. */
 import { texts } from '../../engine/columns.ts'
 import type { Sql } from '../../engine/database.ts'
-import type { Changed, EntityId, Store, Versioned } from '../../engine/decider.ts'
-import type { CatalogFact, CatalogState, ProductState, SkuState } from './decider.ts'
+import type { Changed, EntityId, Source, Store, Versioned } from '../../engine/decider.ts'
+import {
+  type CatalogCommand,
+  type CatalogFact,
+  type CatalogState,
+  catalogDecider,
+  type ProductState,
+  type SkuState,
+} from './decider.ts'
 import { productEntity, skuEntity } from './product.ts'
 
 type Loaded = { states: Map<EntityId, Versioned<CatalogState>>; blocked: EntityId[] }
@@ -66,6 +73,14 @@ async function loadSkus(tx: Sql, skus: string[], skipLocked: boolean, { states, 
   const missing = skus.filter((sku) => !states.has(skuEntity(sku)))
   const held = await tx<{ sku: string }>`select sku from catalog.skus where sku = any(${missing}::text[])`
   blocked.push(...held.map(({ sku }) => skuEntity(sku)))
+}
+
+/** The catalog as a source: alone, or beside others for a change that is theirs too. */
+export const catalogSource: Source<CatalogState, CatalogCommand, CatalogFact> = {
+  name: 'catalog',
+  entities: ['product', 'sku'],
+  decider: catalogDecider,
+  store: catalogStore,
 }
 
 type ChangedCatalog = Changed<CatalogState, CatalogFact>

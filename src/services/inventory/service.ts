@@ -5,6 +5,7 @@ import type { Executor } from '../../engine/executor.ts'
 import type { App } from '../../engine/http.ts'
 import type { Engine, Service } from '../../engine/service.ts'
 import type { Command } from './commands.ts'
+import { type Count, counting } from './counting.ts'
 import { inventoryDecider } from './decider.ts'
 import { restockOf } from './delivery-queries.ts'
 import { deliveryRoutes } from './delivery-routes.ts'
@@ -28,6 +29,8 @@ export interface InventoryService extends Service<App> {
    * a product without items.
    */
   ofProduct(productId: string): Promise<ProductInventory & { leadTime: string | null; restockExpected: string | null }>
+  /** What sets counts of a product's SKUs, for whoever changes more than stock. */
+  counting(productId: string, counts: Count[]): ReturnType<typeof counting>
   verify(sql: Sql): Promise<Finding[]>
 }
 
@@ -72,6 +75,7 @@ export function inventoryService(
         leadTime: leadTimeOf(items.flatMap((item) => (item.active ? item.levels : []))),
       }
     },
+    counting: (productId, counts) => counting(db, settings, productId, counts),
     verify: verifyInventory,
   }
 }
