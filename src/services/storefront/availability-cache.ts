@@ -1,11 +1,11 @@
 /** Availability answers in memory, dropped by events. An answer computed before a drop is never given after it, however late it is stored. */
 import { LRUCache } from 'lru-cache'
-import type { ProductAvailability } from './availability.ts'
+import type { Holding } from './availability.ts'
 
 interface Stored {
   /** When its making began. */
   since: number
-  availability: ProductAvailability
+  holding: Holding
 }
 
 export class AvailabilityCache {
@@ -26,17 +26,17 @@ export class AvailabilityCache {
     })
   }
 
-  get(productId: string, quantity: number): ProductAvailability | undefined {
+  get(productId: string, quantity: number): Holding | undefined {
     const found = this.answers.get(cacheKey(productId, quantity))
-    return found && found.since > this.lastDrop(productId) ? found.availability : undefined
+    return found && found.since > this.lastDrop(productId) ? found.holding : undefined
   }
 
   /** Call before inventory is asked, and give the answer to what it returns. */
-  begin(productId: string, quantity: number): (availability: ProductAvailability, seconds: number) => void {
+  begin(productId: string, quantity: number): (holding: Holding, seconds: number) => void {
     const since = ++this.now
-    return (availability, seconds) => {
-      if (since > this.lastDrop(productId))
-        this.answers.set(cacheKey(productId, quantity), { since, availability }, { ttl: seconds * 1000 })
+    return (holding, seconds) => {
+      if (seconds > 0 && since > this.lastDrop(productId))
+        this.answers.set(cacheKey(productId, quantity), { since, holding }, { ttl: seconds * 1000 })
     }
   }
 

@@ -1,6 +1,11 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { assumedAvailability, availabilityOf, type ProductInventory } from './availability.ts'
+import { assumed, holdingOf, inWords, type ProductInventory } from './availability.ts'
 import { AvailabilityCache, cacheKey } from './availability-cache.ts'
+import { languageFor, readLanguages } from './messages.ts'
 
 const inventory = (available: number, more: Partial<ProductInventory> = {}): ProductInventory => ({
   totalQuantityAvailable: available,
@@ -10,6 +15,10 @@ const inventory = (available: number, more: Partial<ProductInventory> = {}): Pro
   warehouseInventory: [],
   ...more,
 })
+
+const languages = readLanguages()
+const availabilityOf = (inventory: ProductInventory, asked: number, low: number, locale = 'en') =>
+  inWords(holdingOf(inventory, asked, low), languageFor(locale, languages))
 
 test.each([
   [0, 1, false, 'OUT_OF_STOCK', 'Out of Stock'],
@@ -35,6 +44,48 @@ test('what is out of stock names the day it is expected back, what is in stock i
   expect(availabilityOf(inventory(5, { leadTime: '1-2 days' }), 1, 10).leadTimeEstimate).toBeNull()
 })
 
+test('when inventory can not be asked it is in stock, as document C says', () => {
+  expect(inWords(assumed, languageFor('en', languages))).toEqual({
+    isAvailable: true,
+    displayStatus: 'IN_STOCK',
+    message: 'In Stock',
+    leadTimeEstimate: null,
+  })
+})
+
+describe('messages', () => {
+  test.each([
+    [undefined, 'en'],
+    ['', 'en'],
+    ['de', 'de'],
+    ['de-AT', 'de'],
+    ['fr, de;q=0.5, en;q=0.4', 'de'],
+    ['en;q=0.2, de;q=0.9', 'de'],
+    ['de;q=0', 'en'],
+    ['*', 'en'],
+    ['__proto__, constructor', 'en'],
+    [';;;,,q=', 'en'],
+  ])('%s is answered in %s', (wanted, locale) => {
+    expect(languageFor(wanted, languages).locale).toBe(locale)
+  })
+
+  test('another language says the same of the same stock', () => {
+    expect(availabilityOf(inventory(3), 1, 10, 'de').message).toBe('Nur noch 3 auf Lager – bald bestellen')
+    const restock = inventory(0, { restockExpected: '2023-05-20T23:30:00Z' })
+    expect(availabilityOf(restock, 1, 10, 'de').leadTimeEstimate).toBe('Voraussichtlich wieder da am 20. Mai 2023')
+    expect(availabilityOf(inventory(85, { leadTime: '1-2 days' }), 1, 10, 'de').leadTimeEstimate).toBe('1-2 Tage')
+    expect(availabilityOf(inventory(85, { leadTime: '1 day' }), 1, 10, 'de').leadTimeEstimate).toBe('1 Tag')
+    expect(availabilityOf(inventory(85, { leadTime: 'tomorrow' }), 1, 10, 'de').leadTimeEstimate).toBe('tomorrow')
+  })
+
+  test('a language that lacks a message is told of at the start', async () => {
+    const folder = pathToFileURL(`${await mkdtemp(join(tmpdir(), 'messages-'))}/`)
+    await writeFile(new URL('xx.json', folder), JSON.stringify({ IN_STOCK: 'here' }))
+    expect(() => readLanguages(folder)).toThrow(/messages\/xx.json[\s\S]*OUT_OF_STOCK/)
+    await rm(folder, { recursive: true })
+  })
+})
+
 describe('the cache', () => {
   test('keys are as document C writes them', () => {
     expect(cacheKey('prod_1', 2)).toBe('product_availability_prod_1_2')
@@ -47,27 +98,33 @@ describe('the cache', () => {
       ['a', 2],
       ['b', 1],
     ] as const)
-      cache.begin(product, quantity)(assumedAvailability, 60)
+      cache.begin(product, quantity)(assumed, 60)
     cache.drop('a')
     expect([cache.get('a', 1), cache.get('a', 2)]).toEqual([undefined, undefined])
-    expect(cache.get('b', 1)).toBe(assumedAvailability)
+    expect(cache.get('b', 1)).toBe(assumed)
+  })
+
+  test('a life of no seconds keeps nothing', () => {
+    const cache = new AvailabilityCache()
+    cache.begin('a', 1)(assumed, 0)
+    expect(cache.get('a', 1)).toBeUndefined()
   })
 
   test('a slow reader does not put back what was dropped while it read', () => {
     const cache = new AvailabilityCache()
     const keep = cache.begin('a', 1)
     cache.drop('a')
-    keep(assumedAvailability, 60)
+    keep(assumed, 60)
     expect(cache.get('a', 1)).toBeUndefined()
-    cache.begin('a', 1)(assumedAvailability, 60)
-    expect(cache.get('a', 1)).toBe(assumedAvailability)
+    cache.begin('a', 1)(assumed, 60)
+    expect(cache.get('a', 1)).toBe(assumed)
   })
 
   test('nor when so many drops came that its own was forgotten', () => {
     const cache = new AvailabilityCache(3)
     const keep = cache.begin('a', 1)
     for (const product of ['a', 'b', 'c', 'd', 'e']) cache.drop(product)
-    keep(assumedAvailability, 60)
+    keep(assumed, 60)
     expect(cache.get('a', 1)).toBeUndefined()
   })
 })

@@ -1,10 +1,14 @@
-/** Storefront: what a shop page shows, with availability cached as document C says and dropped by events. */
+/** Storefront: what a shop shows, with availability cached as document C says and dropped by events, and told live. */
 import type { App } from '../../engine/http.ts'
 import type { Engine, Service } from '../../engine/service.ts'
 import { AvailabilityCache } from './availability-cache.ts'
+import { Live } from './live.ts'
+import { liveRoutes } from './live-routes.ts'
 import { storefrontRoutes } from './routes.ts'
-import { Storefront, type StorefrontSettings, storefrontDefaults } from './shop-page.ts'
+import { shopRoutes } from './shop-routes.ts'
+import { Storefront, type StorefrontSettings, storefrontDefaults } from './storefront.ts'
 import { storefrontProjection } from './storefront-projection.ts'
+import { orderTopic, productTopic } from './topics.ts'
 
 export type StorefrontOptions = Pick<StorefrontSettings, 'inventory'> & Partial<StorefrontSettings>
 
@@ -12,16 +16,30 @@ export function storefrontService(
   engine: Engine,
   options: StorefrontOptions,
 ): Service<App> & Pick<Storefront, 'availability'> {
+  const { db, log } = engine
+  const settings = { ...storefrontDefaults, ...options }
   const cache = new AvailabilityCache()
-  const storefront = new Storefront(engine.db, engine.log, { ...storefrontDefaults, ...options }, cache)
+  const storefront = new Storefront(db, log, settings, cache)
   engine.observe(['stock.*', 'product.*'], (events) => {
     for (const event of events) cache.drop(event.key)
   })
+  const topics = { product: productTopic(db, storefront, cache), order: orderTopic(db) }
+  const live = new Live(db, log, topics, settings.liveConnections)
   return {
     name: 'storefront',
     schema: new URL('./schema/', import.meta.url),
     consumers: [storefrontProjection()],
-    routes: (app) => storefrontRoutes(app, storefront),
+    routes(app) {
+      storefrontRoutes(app, storefront)
+      liveRoutes(app, db, storefront, live)
+      shopRoutes(app, storefront)
+    },
+    async run(signal) {
+      await new Promise<void>((resolve) =>
+        signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true }),
+      )
+      await live.close()
+    },
     availability: (productId, quantity) => storefront.availability(productId, quantity),
   }
 }

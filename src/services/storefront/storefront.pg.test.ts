@@ -6,7 +6,7 @@ import { type Database, openDatabase } from '../../engine/database.ts'
 import type { LoggedEvent } from '../../engine/event.ts'
 import type { ProductInventory } from './availability.ts'
 import { AvailabilityCache } from './availability-cache.ts'
-import { Storefront, storefrontDefaults } from './shop-page.ts'
+import { Storefront, storefrontDefaults } from './storefront.ts'
 import { storefrontProjection } from './storefront-projection.ts'
 
 const projection = storefrontProjection()
