@@ -47,7 +47,13 @@ test('nothing set gives the embedded mode with the values of the documents', () 
       reservationTtlSeconds: 900,
     },
     seo: { shopUrl: 'http://localhost:4000' },
-    storefront: { lowStockThreshold: 10, cacheLowSeconds: 60, cacheSeconds: 300 },
+    storefront: {
+      lowStockThreshold: 10,
+      cacheLowSeconds: 60,
+      cacheSeconds: 300,
+      withoutInventory: 'available',
+      liveConnections: 1_000,
+    },
     media: {
       limits: { imageBytesMax: 20 * 1024 ** 2, videoBytesMax: 200 * 1024 ** 2, pixelsMax: 40_000_000 },
       privateHosts: false,

@@ -151,6 +151,12 @@ const environment = z.object({
   STOREFRONT_LOW_STOCK_THRESHOLD: setting(whole(0, 1e9), '10', 'quantity shown as low stock in the storefront (C)'),
   STOREFRONT_CACHE_LOW_SECONDS: setting(whole(0, day), '60', 'life of a cached availability with low stock (C)'),
   STOREFRONT_CACHE_SECONDS: setting(whole(0, day), '300', 'life of any other cached availability (C)'),
+  STOREFRONT_WITHOUT_INVENTORY: setting(
+    choice('available', 'refuse'),
+    'available',
+    'what is said of stock while inventory can’t be asked: that there is some (C), or nothing',
+  ),
+  STOREFRONT_LIVE_CONNECTIONS: setting(whole(0, 1e6), '1000', 'readers that one process tells changes live at most'),
 
   MEDIA_IMAGE_MB_MAX: setting(whole(1, 1_000), '20', 'size of an image, in MiB'),
   MEDIA_VIDEO_MB_MAX: setting(whole(1, 10_000), '200', 'size of a video, in MiB'),
@@ -305,6 +311,8 @@ function grouped(values: Values) {
       lowStockThreshold: values.STOREFRONT_LOW_STOCK_THRESHOLD,
       cacheLowSeconds: values.STOREFRONT_CACHE_LOW_SECONDS,
       cacheSeconds: values.STOREFRONT_CACHE_SECONDS,
+      withoutInventory: values.STOREFRONT_WITHOUT_INVENTORY,
+      liveConnections: values.STOREFRONT_LIVE_CONNECTIONS,
     },
     media: {
       limits: {
