@@ -4,7 +4,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import cookie from '@fastify/cookie'
 import rateLimit from '@fastify/rate-limit'
-import Fastify, { type FastifyRequest, LogController, type RouteOptions } from 'fastify'
+import Fastify, { type FastifyReply, type FastifyRequest, LogController, type RouteOptions } from 'fastify'
 import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Logger } from 'pino'
 import { Histogram, type Registry } from 'prom-client'
@@ -193,10 +193,11 @@ function requestDuration(metrics: Registry) {
 
 function observe(route: RouteOptions, duration: Histogram<'method' | 'route' | 'status'>, log: Logger): void {
   const { url } = route
-  const hook = (request: FastifyRequest, reply: { statusCode: number; elapsedTime: number }, done: () => void) => {
+  const hook = (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
     const ms = reply.elapsedTime
     duration.observe({ method: request.method, route: url, status: reply.statusCode }, ms / 1_000)
-    if (ms > SLOW_MS)
+    // A stream lasts as long as its reader stays.
+    if (ms > SLOW_MS && !String(reply.raw.getHeader('content-type')).startsWith('text/event-stream'))
       log.warn({ requestId: request.id, method: request.method, route: url, ms: Math.round(ms) }, 'slow request')
     done()
   }
