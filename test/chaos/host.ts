@@ -3,8 +3,9 @@ import { pino } from 'pino'
 import { Engine, type EngineOptions } from '../../src/engine/engine.ts'
 import type { CommandOptions, Executed } from '../../src/engine/executor.ts'
 import type { Command as InventoryCommand } from '../../src/services/inventory/commands.ts'
-import { inventoryService } from '../../src/services/inventory/service.ts'
+import type { OrdersCommand } from '../../src/services/orders/commands.ts'
 import { notesService, type WriteNote } from '../notes.ts'
+import { sellingServices } from '../selling.ts'
 import { poisonService } from './poison.ts'
 
 export interface HostSettings {
@@ -13,15 +14,15 @@ export interface HostSettings {
   consume: boolean
   /** With consumers that choke on certain texts. */
   poison: boolean
-  /** With the shop's inventory. */
+  /** With the shop's inventory and orders. */
   inventory: boolean
   options: Partial<Omit<EngineOptions, 'url' | 'log'>>
 }
 
 export interface Request {
   id: number
-  /** A note's, unless it says that it is inventory's. */
-  command: WriteNote | InventoryCommand
+  /** A note's, unless it says that it is inventory's, or an order's to be placed. */
+  command: WriteNote | InventoryCommand | Extract<OrdersCommand, { type: 'place' }>
   options: CommandOptions
 }
 
@@ -38,8 +39,9 @@ process.on('disconnect', () => process.exit())
 const { url, consume, poison, inventory, options } = JSON.parse(process.env.CHAOS_HOST ?? '{}') as HostSettings
 const engine = new Engine({ url, log: pino({ level: process.env.CHAOS_LOG ?? 'silent' }), ...options })
 const notes = notesService(engine)
-const stock = inventory ? inventoryService(engine) : undefined
-await engine.install([notes, ...(poison ? [poisonService()] : []), ...(stock ? [stock] : [])])
+const selling = inventory ? sellingServices(engine) : []
+const [, stock, orders] = selling
+await engine.install([notes, ...(poison ? [poisonService()] : []), ...selling])
 
 const stop = new AbortController()
 const running = consume ? engine.run(stop.signal) : Promise.resolve()
@@ -52,7 +54,11 @@ process.on('SIGTERM', async () => {
 })
 
 process.on('message', ({ id, command, options: given }: Request) => {
-  const executed = 'type' in command ? stock?.execute(command, given) : notes.execute(command, given)
+  const executed = !('type' in command)
+    ? notes.execute(command, given)
+    : command.type === 'place'
+      ? orders?.execute(command, given)
+      : stock?.execute(command, given)
   executed?.then(
     (executed) => tell({ id, executed }),
     ({ name, message, code, detail }) => tell({ id, error: { name, message, code, detail } }),

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { openDatabase } from '../../src/engine/database.ts'
 import { verifyInventory } from '../../src/services/inventory/verify.ts'
+import { verifyOrders } from '../../src/services/orders/verify.ts'
 import { createTestDatabase } from '../database.ts'
 import { type Call, logIsSound } from './checker.ts'
 import { seededTest } from './seed.ts'
@@ -8,11 +9,12 @@ import { failpointsHit, type Host, startHost } from './supervisor.ts'
 import { outcomeOf } from './workload.ts'
 
 const UNITS = 300
+const isPlaced = (orderId: string) => /[02468]$/.test(orderId)
 const points = ['rows-locked', 'states-written', 'after-append', 'committed', 'answered']
 
 for (const point of points) {
   seededTest(
-    `${UNITS} units of one SKU are sold exactly once by two processes of which one is killed at ${point}`,
+    `${UNITS} units of one SKU are sold exactly once by two processes of which one is killed at ${point}, and no order is without its units`,
     async (random) => {
       const { url } = await createTestDatabase()
       const db = openDatabase(url)
@@ -25,9 +27,11 @@ for (const point of points) {
         for (let m = 0; m < 12; m++) {
           const orderId = `order-${n}-${m}`
           const host = (): Host => (n % 2 === 0 && doomed.isRunning() ? doomed : steady)
+          // Half of them through orders: the order and its units are two parts of one commit.
+          const type = isPlaced(orderId) ? 'place' : 'order'
           const order = () =>
             host().execute(
-              { type: 'order', orderId, lines: [{ sku: 'HOT', quantity: 1 }] },
+              { type, orderId, lines: [{ sku: 'HOT', quantity: 1 }] },
               { key: orderId, correlationId: orderId },
             )
           calls.push(await outcomeOf(order, orderId, { refusal: 'insufficient-stock' }))
@@ -44,7 +48,11 @@ for (const point of points) {
       expect(ledger.every((row) => row.units === 1)).toBe(true)
       expect(ledger.map((row) => row.reference).sort()).toEqual(sold.sort())
       expect(await db`select on_hand, reserved from inventory.levels`).toEqual([{ on_hand: 0, reserved: 0 }])
-      expect([...(await verifyInventory(db)), ...(await logIsSound(db))]).toEqual([])
+      const orders = await db<{ id: string; told: number }>`
+      select o.id, (select count(*)::int from lockstep.events e where e.entity = 'order/' || o.id) as told from orders.orders o`
+      expect(orders.every((row) => row.told === 1)).toBe(true)
+      expect(orders.map((row) => row.id).sort()).toEqual(sold.filter(isPlaced))
+      expect([...(await verifyInventory(db)), ...(await verifyOrders(db)), ...(await logIsSound(db))]).toEqual([])
       expect(steady.unhandled).toEqual([])
       await steady.close()
       await db.close()

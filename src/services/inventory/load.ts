@@ -178,9 +178,11 @@ async function readStock(tx: Sql, skus: string[], skipLocked: boolean, states: R
      where r.status = 'held'
        and r.expires_at <= clock_timestamp() + interval '1 second'
        and l.sku = any(${skus}::text[])`
-  compose(await rows, await levels, await expired, states)
+  // Together: when the lock is not to be had all of them fail, and none may fail unheard.
+  const [found, kept, over] = await Promise.all([rows, levels, expired])
+  compose(found, kept, over, states)
   if (skipLocked) {
-    for (const { sku } of await levels) if (!states.has(stockId(sku))) blocked.add(stockId(sku))
+    for (const { sku } of kept) if (!states.has(stockId(sku))) blocked.add(stockId(sku))
   }
 }
 
