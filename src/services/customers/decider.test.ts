@@ -73,6 +73,44 @@ describe('updating', () => {
   })
 })
 
+describe('declining', () => {
+  const decline = { type: 'decline', customerId: 'c1', topic: 'marketing' } as const
+  const preferring = (channels: Record<string, string[]>): CustomersFact => ({
+    type: 'customer.preferences.updated',
+    entity,
+    preferences: { ...noPreferences, locale: 'de', channels },
+    changes: [],
+    at,
+  })
+  test.each<[string, Record<string, string[]>, Record<string, string[]>]>([
+    ['nothing', {}, { marketing: [] }],
+    ['e-mail', { marketing: ['email'] }, { marketing: [] }],
+    [
+      'several channels and topics',
+      { marketing: ['email', 'push'], newsletter: ['email'] },
+      { marketing: ['push'], newsletter: ['email'] },
+    ],
+  ])('takes e-mail away from who chose %s, and nothing else', (_what, before, after) => {
+    const { events } = given(...ofIda, preferring(before))
+      .when(decline)
+      .answers({ id: 'c1', version: 3 })
+    expect(events).toMatchObject([
+      { type: 'customer.preferences.updated', data: { customer: { preferences: { channels: after, locale: 'de' } } } },
+    ])
+  })
+  test('twice is once', () => {
+    given(...ofIda, preferring({ marketing: ['push'] }))
+      .when(decline)
+      .then()
+      .answers({ id: 'c1', version: 2 })
+  })
+  test('is too late for who was erased', () => {
+    given(...ofIda, erased)
+      .when(decline)
+      .rejected('customer-erased')
+  })
+})
+
 describe('preferring', () => {
   const wanted: NormalPreferences = {
     channels: { marketing: ['email'] },

@@ -4,7 +4,7 @@ import { type Decider, type Decision, type EntityId, Rejected, type Versioned } 
 import type { FieldChange } from '../../engine/event.ts'
 import { customerEntity, emailEntity } from './customer.ts'
 import type { Customer, Person, Preferences } from './events.ts'
-import { changesBetween, type NormalPreferences, noPreferences, withTimes } from './preferences.ts'
+import { changesBetween, type NormalPreferences, noPreferences, type topics, withTimes } from './preferences.ts'
 import { emailDigest, seal } from './seal.ts'
 
 /** All answer `{ id, version }` and nothing personal: answers are kept for good. */
@@ -14,6 +14,8 @@ export type CustomersCommand =
   | { type: 'update'; customerId: string; fields: Partial<Person> }
   /** Exactly these. */
   | { type: 'prefer'; customerId: string; preferences: NormalPreferences }
+  /** No e-mail about this topic any more; what else was chosen stays. */
+  | { type: 'decline'; customerId: string; topic: (typeof topics)[number] }
   /** For good: the id stays taken. Done twice it changes nothing. */
   | { type: 'erase'; customerId: string }
 
@@ -67,15 +69,12 @@ export const customersDecider: Decider<CustomersState, CustomersCommand, Custome
         return update(states, active(states, command.customerId), command.fields, at)
       case 'prefer': {
         const { id, preferences: before } = active(states, command.customerId)
-        const preferences = withTimes(command.preferences, before, at)
-        const changes = changesBetween(before, preferences)
-        return done(
-          states,
-          id,
-          changes.length === 0
-            ? []
-            : [{ type: 'customer.preferences.updated', entity: customerEntity(id), preferences, changes, at }],
-        )
+        return prefer(states, id, before, withTimes(command.preferences, before, at), at)
+      }
+      case 'decline': {
+        const { id, preferences: before } = active(states, command.customerId)
+        const left = (before.channels[command.topic] ?? []).filter((channel) => channel !== 'email')
+        return prefer(states, id, before, { ...before, channels: { ...before.channels, [command.topic]: left } }, at)
       }
       case 'erase': {
         const { id, person } = existing(states, command.customerId)
@@ -118,6 +117,13 @@ export const customersDecider: Decider<CustomersState, CustomersCommand, Custome
     if (fact.type === 'customer.preferences.updated') return { key, data: { customer, changes: fact.changes } }
     return { key, data: { customer } }
   },
+}
+
+function prefer(states: States, id: string, before: Preferences, preferences: Preferences, at: string) {
+  const entity = customerEntity(id)
+  const changes = changesBetween(before, preferences)
+  const updated: CustomersFact = { type: 'customer.preferences.updated', entity, preferences, changes, at }
+  return done(states, id, changes.length === 0 ? [] : [updated])
 }
 
 /** As events carry it and the table keeps it: what is personal is sealed. */

@@ -60,6 +60,16 @@ export async function revealCustomers(
   )
 }
 
+/** What others have kept sealed of these customers, opened; those erased since are not in it. */
+export async function openSealed(db: Sql, sealed: ReadonlyMap<string, string>): Promise<Map<string, Person>> {
+  if (sealed.size === 0) return new Map()
+  const rows = await db<{ id: string; key: string }>`
+    select customer_id as id, key
+    from   customers.keys
+    where  customer_id = any(string_to_array(${texts([...sealed.keys()])}, chr(30)))`
+  return new Map(rows.map(({ id, key }) => [id, unseal(key, sealed.get(id) as string)]))
+}
+
 /** What a write made: most often the customer as it is; if somebody has written since, or a command is repeated, from the log. */
 export async function readWritten(db: Sql, id: string, version: number): Promise<CustomerView | undefined> {
   const now = await readCustomer(db, id)

@@ -118,6 +118,9 @@ describe('changing', () => {
     const second = (await put({ consents: { marketing: given } })).body
     expect(second).toMatchObject({ version: 3, preferences: { channels: {}, ui: {}, locale: null } })
     expect(second.preferences.consents).toEqual(first.preferences.consents)
+    const { body, headers } = await call('GET', `/customers/${id}/preferences`)
+    expect([body, headers.etag]).toEqual([second.preferences, '"3"'])
+    expect((await call('GET', '/customers/nobody/preferences')).status).toBe(404)
     expect((await put({ channels: { gossip: ['email'] } })).status).toBe(422)
     const { items } = (await call('GET', `/customers/${id}/history?after=1`)).body
     expect(items[0]).toMatchObject({ type: 'customer.preferences.updated', actor: 'tester', fields: null })

@@ -8,7 +8,7 @@ import type { Executor } from '../../engine/executor.ts'
 import { type App, commandOptions, etag, limitQuery, notFound, pageOf, pageSchema, placeIn } from '../../engine/http.ts'
 import { customerEntity, customerId, email, normalPatch, normalPerson, personInput, personPatch } from './customer.ts'
 import type { CustomersCommand } from './decider.ts'
-import { customer, person } from './events.ts'
+import { customer, person, preferences } from './events.ts'
 import { normalPreferences, preferencesInput } from './preferences.ts'
 import * as read from './read.ts'
 import { newKey } from './seal.ts'
@@ -159,6 +159,25 @@ function reading(app: App, db: Database): void {
       const { email, limit, cursor } = request.query
       const rows = await read.listCustomers(db, { email, after: placeIn(cursor, customerId), limit: limit + 1 })
       return pageOf(rows, limit, ({ id }) => id)
+    },
+  )
+
+  app.get(
+    '/customers/:id/preferences',
+    {
+      schema: {
+        summary: 'What it wants to be told and how, what its user interface remembers, and what it agreed to',
+        tags,
+        params,
+        response: { 200: preferences },
+      },
+      config,
+    },
+    async (request, reply) => {
+      const found = await read.readCustomer(db, request.params.id)
+      if (!found) throw notFound('customer', request.params.id)
+      reply.header('etag', etag(found.version))
+      return found.preferences
     },
   )
 

@@ -1,9 +1,11 @@
 /** Customers: the source of who they are, what they prefer and what they agreed to. */
+import { Rejected } from '../../engine/decider.ts'
 import type { Executor } from '../../engine/executor.ts'
 import type { App } from '../../engine/http.ts'
 import type { Engine, Service } from '../../engine/service.ts'
 import { type CustomersCommand, customersDecider } from './decider.ts'
-import { revealCustomers } from './read.ts'
+import { topics } from './preferences.ts'
+import { openSealed, revealCustomers } from './read.ts'
 import { customersRoutes } from './routes.ts'
 import { customersStore } from './store.ts'
 import { verifyCustomers } from './verify.ts'
@@ -13,6 +15,10 @@ export interface CustomersService extends Service<App> {
   verify: typeof verifyCustomers
   /** For services that may know who somebody is: whoever writes to them. */
   reveal(customerIds: readonly string[]): ReturnType<typeof revealCustomers>
+  /** For services that keep customers as they last saw them: opens what they have sealed. */
+  open(sealed: ReadonlyMap<string, string>): ReturnType<typeof openSealed>
+  /** For the link in a mail: its customer wants no more of the kind. False when there is no such customer any more, or no such topic. */
+  decline(customerId: string, topic: string): Promise<boolean>
 }
 
 export function customersService(engine: Engine): CustomersService {
@@ -24,5 +30,17 @@ export function customersService(engine: Engine): CustomersService {
     execute,
     verify: verifyCustomers,
     reveal: (customerIds) => revealCustomers(engine.db, customerIds),
+    open: (sealed) => openSealed(engine.db, sealed),
+    async decline(customerId, given) {
+      const topic = topics.find((one) => one === given)
+      if (topic === undefined) return false
+      return execute({ type: 'decline', customerId, topic }, { actor: 'unsubscribe link' }).then(
+        () => true,
+        (error) => {
+          if (error instanceof Rejected && ['customer-erased', 'not-found'].includes(error.code)) return false
+          throw error
+        },
+      )
+    },
   }
 }
