@@ -10,11 +10,13 @@ import { mediaDecider } from './decider.ts'
 import { usualFetch } from './fetch.ts'
 import { directoryFiles } from './files/directory.ts'
 import { CONSUMER, mediaFollowCatalog } from './follow-catalog.ts'
+import { publicUrl } from './link.ts'
 import { publicRoutes } from './public-routes.ts'
 import { mediaRoutes, type SetMedia } from './routes.ts'
 import { mediaStore } from './store.ts'
 import { sweep } from './sweeper.ts'
 import { Teller } from './teller.ts'
+import { keepUpload } from './upload.ts'
 import { type Finding, verifyMedia } from './verify.ts'
 import { Work } from './work.ts'
 import { Workshop } from './workshop.ts'
@@ -31,6 +33,8 @@ export interface MediaSettings {
 }
 
 export interface MediaService extends Service<App> {
+  /** Keeps content that some product's media are to name by the `url` answered. Throws `media-too-large` and `unusable-media`. */
+  upload(content: AsyncIterable<Buffer>): Promise<{ url: string; hash: string }>
   /** Collects the links that are due and tells of products that are complete; answers whether it did anything. */
   workOnce(signal?: AbortSignal): Promise<boolean>
   /** Removes what was not shown for an interval of Postgres; answers of how much content. */
@@ -70,6 +74,10 @@ export function mediaService(engine: Engine, settings: MediaSettings): MediaServ
       // What is in the workshop then is made again by whoever takes it up.
       signal.addEventListener('abort', () => workshop.close(), { once: true })
       await work.run(signal)
+    },
+    async upload(content) {
+      const { hash } = await keepUpload(db, files, content, limits)
+      return { url: publicUrl(hash), hash }
     },
     workOnce: (signal = new AbortController().signal) => work.runOnce(signal),
     sweep: (grace) => sweep(db, files, grace),

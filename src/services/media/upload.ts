@@ -1,7 +1,6 @@
 /** Uploads: content that comes in the body of a request is kept at once, and made into something like any other link's. */
 
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
 import type { Database } from '../../engine/database.ts'
 import { Rejected } from '../../engine/decider.ts'
 import { GiveUp } from '../../engine/verdict.ts'
@@ -11,7 +10,12 @@ import { type MediaFiles, ORIGINAL } from './files.ts'
 import { linkTo, publicUrl } from './link.ts'
 
 /** Throws `media-too-large` and `unusable-media`. The same content again is the same upload; one that had failed is tried again. */
-export async function keepUpload(db: Database, files: MediaFiles, body: Readable, limits: Limits): Promise<Taken> {
+export async function keepUpload(
+  db: Database,
+  files: MediaFiles,
+  body: AsyncIterable<Buffer>,
+  limits: Limits,
+): Promise<Taken> {
   const draft = await files.draft()
   try {
     const taken = await takeIn(body, join(draft, ORIGINAL), limits).catch(refuse)
