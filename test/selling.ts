@@ -1,8 +1,9 @@
-/** The services that sell, wired as the program wires them: catalog, inventory and orders behind one executor, pricing. */
+/** The services that sell, wired as the program wires them: catalog, inventory and orders behind one executor, pricing, customers. */
 import type { Engine } from '../src/engine/engine.ts'
 import { joint } from '../src/engine/joint.ts'
 import { type CatalogService, catalogService } from '../src/services/catalog/service.ts'
 import { catalogSource } from '../src/services/catalog/store.ts'
+import { type CustomersService, customersService } from '../src/services/customers/service.ts'
 import { type InventoryService, inventoryService, inventorySource } from '../src/services/inventory/service.ts'
 import type { InventorySettings } from '../src/services/inventory/settings.ts'
 import { type OrdersService, ordersService } from '../src/services/orders/service.ts'
@@ -12,16 +13,18 @@ import { type PricingService, pricingService } from '../src/services/pricing/ser
 export function sellingServices(
   engine: Engine,
   settings: Partial<InventorySettings> = {},
-): [CatalogService, InventoryService, OrdersService, PricingService] {
+): [CatalogService, InventoryService, OrdersService, PricingService, CustomersService] {
   const stock = inventorySource(settings)
   const selling = joint(engine, [stock, ordersSource])
   const pricing = pricingService(engine)
+  const customers = customersService(engine)
   const inventory = inventoryService(engine, settings, selling.of(stock))
   const changing = joint(engine, [catalogSource, stock])
   return [
     catalogService(engine, { joint: changing, stock, counting: inventory.counting }),
     inventory,
-    ordersService(engine, { joint: selling, stock, pricesOf: pricing.pricesOf }),
+    ordersService(engine, { joint: selling, stock, pricesOf: pricing.pricesOf, open: customers.open }),
     pricing,
+    customers,
   ]
 }

@@ -52,7 +52,7 @@ export function wire(
   // A change of a product and of what is on hand of it is one command too.
   const changing = joint(engine, [catalogSource, stock])
   const catalog = catalogService(engine, { joint: changing, stock, counting: inventory.counting })
-  const orders = ordersService(engine, { joint: selling, stock, pricesOf: pricing.pricesOf })
+  const orders = ordersService(engine, { joint: selling, stock, pricesOf: pricing.pricesOf, open: customers.open })
   const payments = paymentsService(engine, config.payments)
   return {
     // sources
@@ -83,7 +83,11 @@ export function wire(
     storefront: storefrontService(engine, { ...config.storefront, inventory: inventory.ofProduct }),
     analytics: analyticsService(engine, config.analytics),
     marketing: marketingService(engine, { reveal: customers.reveal }),
-    notifications: notificationsService(engine, { ...config.notifications, reveal: customers.reveal }),
+    notifications: notificationsService(engine, {
+      ...config.notifications,
+      reveal: customers.reveal,
+      decline: customers.decline,
+    }),
     // questions over several of them
     vendors: vendorsService(engine),
     caches: cachesService(caches),

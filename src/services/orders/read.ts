@@ -1,6 +1,7 @@
 /** Orders as they can be read. */
 import type { Sql } from '../../engine/database.ts'
 import { syncToken } from '../../engine/event.ts'
+import type { Buyer } from './buyers.ts'
 import { orderEntity } from './decider.ts'
 import type { Order, OrderStatus } from './events.ts'
 
@@ -12,7 +13,7 @@ export interface OrderRow {
 export type OrderView = ReturnType<typeof viewOf>
 
 /** As it is answered; `quantity` of a line is what the order still has: ordered − returned. */
-export function viewOf({ version, order }: OrderRow) {
+export function viewOf({ version, order }: OrderRow, buyers: ReadonlyMap<string, Buyer>) {
   const { id, lines, createdAt, updatedAt, ...rest } = order
   return {
     orderId: id,
@@ -21,6 +22,7 @@ export function viewOf({ version, order }: OrderRow) {
     updatedAt,
     lines: lines.map(({ quantity, ...line }) => ({ ...line, ordered: quantity, quantity: quantity - line.returned })),
     shipments: shipmentsOf(lines),
+    customer: (order.customerId !== null && buyers.get(order.customerId)) || null,
     version,
     syncToken: syncToken(orderEntity(id), version),
   }

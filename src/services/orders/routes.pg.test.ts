@@ -323,6 +323,31 @@ test('the latest orders are listed page by page, newest first, by customer, stat
   expect(his.items[1]).toMatchObject({ status: 'cancelled', customerId: 'lister-0' })
 })
 
+test('an order shows its customer as last seen, and nothing personal of one that was erased', async () => {
+  const { id, skus } = await product(5)
+  const customer = { id: `buyer-${id}`, name: 'Ida', email: `${id}@example.com` }
+  await call('POST', '/customers', customer)
+  const body = { customerId: customer.id, lines: [{ sku: skus[0], quantity: 1 }] }
+  const { orderId } = (await call('POST', '/orders', body)).body
+  const buyer = async () => (await call('GET', `/orders/${orderId}`)).body.customer
+  expect(await buyer()).toBe(null)
+  await engine.settle()
+  expect(await buyer()).toEqual({ ...customer, phone: null, status: 'active', version: 1 })
+  await call('PATCH', `/customers/${customer.id}`, { name: 'Ida Lind' })
+  await engine.settle()
+  expect(await buyer()).toMatchObject({ name: 'Ida Lind', version: 2 })
+  const listed = (await call('GET', `/customers/${customer.id}/orders`)).body.items
+  expect(listed).toMatchObject([{ orderId, customer: { name: 'Ida Lind' } }])
+
+  await call('POST', `/customers/${customer.id}/erase`)
+  const erased = { id: customer.id, name: null, email: null, phone: null, status: 'erased' }
+  expect(await buyer()).toEqual({ ...erased, version: 2 })
+  await engine.settle()
+  expect(await buyer()).toEqual({ ...erased, version: 3 })
+  const [row] = await engine.db`select sealed from orders.customers where id = ${customer.id}`
+  expect(row).toEqual({ sealed: null })
+})
+
 test('orders are for ADMIN alone', async () => {
   const other = { authorization: `Bearer ${await server.token('product-service')}` }
   expect((await call('GET', '/orders', undefined, other)).status).toBe(403)

@@ -7,6 +7,7 @@ import type { Executor } from '../../engine/executor.ts'
 import { type App, commandOptions, etag, limitQuery, notFound, pageOf, pageSchema, placeIn } from '../../engine/http.ts'
 import { identifier, plainText, quantity } from '../../engine/text.ts'
 import { money } from '../catalog/events.ts'
+import { buyersOf, type Open } from './buyers.ts'
 import type { OrderAnswer, OrdersCommand } from './commands.ts'
 import { orderEntity } from './decider.ts'
 import { order as orderContract, orderLine, orderStatus } from './events.ts'
@@ -58,13 +59,24 @@ const view = orderContract.omit({ id: true, createdAt: true, lines: true }).exte
   placedAt: z.string(),
   lines: z.array(orderLine.extend({ ordered: z.int() })),
   shipments,
+  /** The customer as last seen; null when orders never saw one of that id. What is personal is null once erased. */
+  customer: z
+    .object({
+      id: z.string(),
+      status: z.enum(['active', 'erased']),
+      version: z.int(),
+      name: z.string().nullable(),
+      email: z.string().nullable(),
+      phone: z.string().nullable(),
+    })
+    .nullable(),
   version: z.int(),
   syncToken: z.string(),
 })
 
-export function ordersRoutes(app: App, db: Database, execute: Executor<OrdersCommand>['execute']): void {
+export function ordersRoutes(app: App, db: Database, execute: Executor<OrdersCommand>['execute'], open: Open): void {
   writing(app, execute)
-  reading(app, db)
+  reading(app, db, open)
 }
 
 function writing(app: App, execute: Executor<OrdersCommand>['execute']): void {
@@ -160,12 +172,17 @@ const place = z.strictObject({
   at: z.string().regex(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?\+00$/),
 })
 
-function reading(app: App, db: Database): void {
+function reading(app: App, db: Database, open: Open): void {
   const page = async (query: z.infer<typeof listQuery>, customerId = query.customerId) => {
     const { limit, cursor, status, from, to } = query
     const rows = await listOrders(db, { status, customerId, from, to }, placeIn(cursor, place), limit + 1)
     const { items, next } = pageOf(rows, limit, (last) => last.place)
-    return { items: items.map(viewOf), ...(next !== undefined && { next }) }
+    const buyers = await buyersOf(
+      db,
+      items.map(({ order }) => order.customerId),
+      open,
+    )
+    return { items: items.map((item) => viewOf(item, buyers)), ...(next !== undefined && { next }) }
   }
 
   app.get(
@@ -207,7 +224,7 @@ function reading(app: App, db: Database): void {
       const found = await readOrder(db, request.params.id)
       if (!found) throw notFound('order', request.params.id)
       reply.header('etag', etag(found.version))
-      return viewOf(found)
+      return viewOf(found, await buyersOf(db, [found.order.customerId], open))
     },
   )
 }

@@ -4,6 +4,7 @@ import type { CommandOptions, Executed, Executor } from '../../engine/executor.t
 import type { App } from '../../engine/http.ts'
 import type { AnySource, Deed, Joint } from '../../engine/joint.ts'
 import type { Engine, Service } from '../../engine/service.ts'
+import { buyersProjection, type Open } from './buyers.ts'
 import type { OrdersCommand } from './commands.ts'
 import type { OrderDeed, Sold } from './decider.ts'
 import { inTurns, type PricesOf, priced } from './prices.ts'
@@ -23,6 +24,8 @@ export interface Selling {
   /** Inventory: takes, gives back and confirms in the same transaction. */
   stock: AnySource
   pricesOf: PricesOf
+  /** Customers: opens what is sealed of them. Without it orders name nobody. */
+  open?: Open
 }
 
 export function ordersService(engine: Engine, selling: Selling): OrdersService {
@@ -30,7 +33,8 @@ export function ordersService(engine: Engine, selling: Selling): OrdersService {
   return {
     name: 'orders',
     schema: new URL('./schema/', import.meta.url),
-    routes: (app) => ordersRoutes(app, engine.db, execute),
+    consumers: [buyersProjection()],
+    routes: (app) => ordersRoutes(app, engine.db, execute, selling.open ?? (async () => new Map())),
     execute,
     verify: verifyOrders,
   }
