@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdir, mkdtemp, symlink, utimes, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -24,13 +26,14 @@ let another: FeedRunner
 let token: string
 let nobody: string
 let directory: string
+let url: string
 let web: Server
 let answer: (request: IncomingMessage, response: ServerResponse) => void
 const never = new AbortController().signal
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'lockstep-feeds-test-'))
-  const { url } = await createTestDatabase()
+  ;({ url } = await createTestDatabase())
   const limits = { directory, bytesMax: 5_000_000, secondsMax: 5 }
   const made = await testEngine(url, (to) => {
     const [products, stock] = [catalogService(to), inventoryService(to)]
@@ -97,6 +100,18 @@ async function run(name: string, query = '') {
 }
 
 const detailsOf = async (id: number) => (await call('GET', `/feed-runs/${id}`)).body
+/** Another process that works on feeds, until it is killed. */
+const worker = `
+  import { pino } from ${JSON.stringify(import.meta.resolve('pino'))}
+  import { Engine } from ${JSON.stringify(new URL('../../engine/engine.ts', import.meta.url).href)}
+  import { catalogService } from ${JSON.stringify(new URL('../../services/catalog/service.ts', import.meta.url).href)}
+  import { inventoryService } from ${JSON.stringify(new URL('../../services/inventory/service.ts', import.meta.url).href)}
+  import { feedsService } from ${JSON.stringify(new URL('./service.ts', import.meta.url).href)}
+  const engine = new Engine({ url: process.env.URL_, log: pino({ level: 'silent' }) })
+  const feeds = feedsService(engine, { catalog: catalogService(engine), inventory: inventoryService(engine) })
+  await feeds.run(new AbortController().signal)
+`
+
 const codes = (run: { reasons: { code: string }[] }) => run.reasons.map(({ code }) => code)
 const product = async (id: string) => (await call('GET', `/products/${id}`)).body
 const position = async () => (await engine.db`select position from lockstep.head`)[0].position as number
@@ -420,6 +435,14 @@ describe('content that is malformed', () => {
     expect((await call('GET', '/feeds/wrong')).status).toBe(404)
   })
 
+  test('a feed without a source wants a body, and none that is JSON', async () => {
+    const name = await feed({ kind: 'price' })
+    const none = await call('POST', `/feeds/${name}/run`)
+    expect([none.status, none.body.errors[0].message]).toEqual([422, 'is missing: the feed has no source of its own'])
+    expect((await call('POST', `/feeds/${name}/run`, { sku: 'A', price: 1 })).status).toBe(415)
+    expect((await call('GET', `/feeds/${name}/runs`)).body.items).toEqual([])
+  })
+
   test('nobody but an ADMIN may see or run any', async () => {
     for (const [method, path] of [
       ['GET', '/feeds'],
@@ -452,6 +475,51 @@ describe('runs', () => {
     await step()
     expect(await detailsOf(id)).toMatchObject({ status: 'done', counts: { applied: 1_200 } })
     expect(await position()).toBe(before)
+  })
+
+  test('a process killed in the middle of it loses nothing and does nothing twice', async () => {
+    const name = await feed({ kind: 'catalogue' })
+    const { id } = (await call('POST', `/feeds/${name}/run`, catalogueOf('v', 3_000))).body
+    runner.leave()
+    for (const [status, counter] of [
+      ['reading', 'rows'],
+      ['applying', 'applied'],
+    ] as const) {
+      const child = spawn(process.execPath, ['--input-type=module', '--eval', worker], {
+        env: { ...process.env, URL_: url },
+      })
+      const exit = once(child, 'exit')
+      const reached = async () => {
+        const [row] =
+          await engine.db`select status, ${counter} = 'rows' and rows > 0 or applied > 0 as some from feeds.runs where id = ${id}`
+        return row.status === 'done' || (row.status === status && row.some)
+      }
+      await expect.poll(reached, { timeout: 30_000, interval: 5 }).toBe(true)
+      child.kill('SIGKILL')
+      await exit
+    }
+    const finished = async () => {
+      await step()
+      return (await detailsOf(id)).status
+    }
+    await expect.poll(finished, { timeout: 30_000 }).toBe('done')
+    expect(await detailsOf(id)).toMatchObject({
+      status: 'done',
+      counts: { rows: 3_000, created: 3_000, applied: 3_000, failed: 0 },
+    })
+    const [told] = await engine.db`
+      select count(*) as events, count(distinct key) as keys from lockstep.events where meta ->> 'correlationId' = ${`feed-run-${id}`} and type like 'product.%'`
+    expect(told).toEqual({ events: 3_000, keys: 3_000 })
+  }, 120_000)
+
+  test('what old runs did is kept in part, their counts for good', async () => {
+    const name = await feed({ kind: 'catalogue' })
+    const ids: number[] = []
+    for (const price of [1, 2, 3, 4]) ids.push((await upload(name, catalogueOf('w', 120, price))).id)
+    const kept =
+      await engine.db`select run_id, count(*) as n from feeds.changes where run_id = any(${ids}::bigint[]) group by 1 order by 1`
+    expect(kept.map(({ n }) => n)).toEqual([100, 120, 120, 120])
+    expect((await detailsOf(ids[0] as number)).counts).toMatchObject({ created: 120, applied: 120 })
   })
 
   test('stock that was counted and not marked is not counted twice', async () => {
@@ -489,7 +557,7 @@ describe('runs', () => {
     const { body } = await call('POST', `/feeds/${name}/run`, catalogueOf('r', 1))
     expect(await another.step(never)).toBe(false)
     expect((await detailsOf(body.id)).status).toBe('queued')
-    expect((await call('POST', `/feeds/${name}/run`)).body.type).toContain('feed-busy')
+    expect((await call('POST', `/feeds/${name}/run`, catalogueOf('r', 2))).body.type).toContain('feed-busy')
     runner.leave()
     await expect.poll(() => another.step(never)).toBe(true)
     while (await another.step(never));

@@ -87,7 +87,7 @@ class Through {
       }
     } catch (error) {
       if (error instanceof Unreadable) unreadable = { line: error.line, reason: error.message }
-      else if (error instanceof ImportRefused) unreadable = { reason: error.message.replaceAll(this.#path, 'the feed') }
+      else if (error instanceof ImportRefused) unreadable = { reason: inOurWords(error.message, this.#path) }
       else throw error
     }
     await this.#flush()
@@ -154,3 +154,9 @@ class Through {
     }
   }
 }
+
+/** An import speaks of files and its command line's options. */
+const inOurWords = (message: string, path: string) =>
+  message
+    .replaceAll(path, 'the feed')
+    .replace(/say which is which: --map (.+)$/, 'its `map` says which is which, like $1')

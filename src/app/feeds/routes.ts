@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 import { z } from 'zod'
 import type { Database } from '../../engine/database.ts'
 import { Rejected } from '../../engine/decider.ts'
-import { type App, flagQuery, limitQuery, pageOf, pageSchema, placeIn } from '../../engine/http.ts'
+import { type App, flagQuery, invalidRequest, limitQuery, pageOf, pageSchema, placeIn } from '../../engine/http.ts'
 import { feedInput, feedName, feedPatch } from './definition.ts'
 import { changeFeed, createFeed, deleteFeed, feedOf, listFeeds, viewFeed } from './feeds.ts'
 import { decideRun, getRun, listRuns, queueUpload, startRun } from './runs.ts'
@@ -107,9 +107,11 @@ function definitions(app: App, db: Database, nudge: () => void): void {
   )
 }
 
+const uploadTypes = ['text/csv', 'application/x-ndjson', 'application/octet-stream']
+
 function running(app: App, db: Database, nudge: () => void): void {
   // Of this service's routes alone: what is uploaded is passed on as it comes.
-  for (const type of ['text/csv', 'application/x-ndjson', 'application/octet-stream'])
+  for (const type of uploadTypes)
     app.addContentTypeParser(type, { bodyLimit: uploadBytesMax }, (_, body, done) => done(null, body))
 
   const querystring = z.strictObject({
@@ -135,9 +137,13 @@ function running(app: App, db: Database, nudge: () => void): void {
     async (request, reply) => {
       const { name } = request.params
       const { force, dryRun, asOf } = request.query
-      await feedOf(db, name)
+      const { source } = await feedOf(db, name)
       const upload = request.body as Readable | null | undefined
       const isUpload = typeof upload?.pipe === 'function'
+      if (upload && !isUpload)
+        throw new Rejected('unsupported-media-type', {}, `Send the feed as ${uploadTypes.join(', ')}.`)
+      if (!isUpload && source === null)
+        throw invalidRequest({ in: 'body', field: '', message: 'is missing: the feed has no source of its own' })
       const origin = isUpload ? ('upload' as const) : ('request' as const)
       const run = await startRun(db, {
         feed: name,

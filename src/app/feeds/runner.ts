@@ -125,6 +125,8 @@ export class FeedRunner {
       signal,
     })
     await endReading(this.#db, begun, ending)
+    if (ending.status === 'held')
+      this.#log.warn({ feed: feed.name, run: run.id, reasons: ending.reasons }, 'a feed is held: somebody must look')
     if (ending.status === 'unchanged') await forgetOld(this.#db, feed.name)
   }
 

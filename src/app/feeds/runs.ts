@@ -298,8 +298,8 @@ export async function endApplying(
   await forgetOld(db, feed)
 }
 
-/** So many runs of a feed keep what they would do; the others, and those that found nothing new, keep their counts at most. */
-const runsKept = 20
+/** The latest runs of a feed keep all they did or would do, some more the beginning of it, and older ones their counts; of those that found nothing new nothing is kept. */
+const [wholeKept, begunKept, beginning] = [3, 20, 100]
 
 export async function forgetOld(db: Sql, feed: string): Promise<void> {
   await db`
@@ -308,12 +308,18 @@ export async function forgetOld(db: Sql, feed: string): Promise<void> {
     where  f.name = ${feed} and r.feed = f.name and r.id = k.run_id and r.id is distinct from f.baseline_run
       and  r.status in ('done', 'rejected', 'superseded', 'failed', 'unchanged')`
   await db`
-    with old as (
-      select id from feeds.runs where feed = ${feed} order by id desc offset ${runsKept}
-    ), forgotten as (
-      delete from feeds.changes c using old, feeds.runs r where c.run_id = old.id and r.id = old.id and r.status not in ('held', 'applying')
+    with ranked as (
+      select id, status, row_number() over (order by id desc) as place
+      from   feeds.runs where feed = ${feed} and status <> 'unchanged'
     )
-    delete from feeds.runs r using old where r.id = old.id and r.status in ('unchanged', 'uploading')`
+    delete from feeds.changes c
+    using  ranked r
+    where  c.run_id = r.id and r.status not in ('held', 'reading', 'applying')
+      and  (r.place > ${begunKept} or r.place > ${wholeKept} and c.n > ${beginning})`
+  await db`
+    delete from feeds.runs
+    where  feed = ${feed} and status = 'unchanged'
+      and  id not in (select id from feeds.runs where feed = ${feed} order by id desc limit ${begunKept})`
 }
 
 /** What the source was last known by, if the feed is still defined as it was then. */

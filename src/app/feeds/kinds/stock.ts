@@ -71,7 +71,7 @@ export const stockFeed: Kind<Says> = {
         piece.problems.push(...draft.problems.filter(({ kind }) => kind !== 'refused'))
         const says = line
           ? sayingOf(row, line, feed.warehouse, seen)
-          : { refused: problem?.reason ?? 'has no quantity' }
+          : { refused: problem?.reason.replace(/; --create-missing.*$/, '') ?? 'has no quantity' }
         const key = keyOf(row, feed.warehouse, line?.sku)
         if ('refused' in says) refuse(piece, row, key, says)
         else piece.statements.push({ key, line: row.line, says })
