@@ -1,0 +1,43 @@
+/** What carts tell: the contracts of their events, and the cart they carry. */
+import { z } from 'zod'
+import { money } from '../catalog/events.ts'
+
+/** What happened to a line since its owner last looked. A price that changed is no notice any more once it was acknowledged; the others stay, marked. */
+export const notice = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('no-longer-sold'), acknowledged: z.boolean() }),
+  z.strictObject({ kind: z.literal('out-of-stock'), acknowledged: z.boolean() }),
+  /** Fewer than the line asks for. */
+  z.strictObject({ kind: z.literal('only-left'), left: z.int(), acknowledged: z.boolean() }),
+  z.strictObject({ kind: z.literal('price-changed'), from: money, to: money, acknowledged: z.boolean() }),
+])
+export type Notice = z.infer<typeof notice>
+
+export const cartLine = z.strictObject({
+  sku: z.string(),
+  quantity: z.int(),
+  /** One unit's, as its owner last saw it; null when there was none. */
+  price: money.nullable(),
+  notices: z.array(notice),
+})
+export type CartLine = z.infer<typeof cartLine>
+
+export const cart = z.strictObject({
+  id: z.string(),
+  customerId: z.string().nullable(),
+  /** Of somebody who is not known yet. */
+  anonymousId: z.string().nullable(),
+  /** Each SKU once, in the order they were put in. */
+  lines: z.array(cartLine),
+  createdAt: z.string(),
+  updatedAt: z.string(),
+})
+export type Cart = z.infer<typeof cart>
+
+/** key and entity = `cart/<id>`. */
+export const cartEvents = {
+  'cart.created': z.strictObject({ cart }),
+  /** By its owner: lines put in, changed, taken out, notices acknowledged. */
+  'cart.updated': z.strictObject({ cart, skus: z.array(z.string()) }),
+  /** Stock or prices changed what is said of these SKUs' lines. */
+  'cart.validated': z.strictObject({ cart, skus: z.array(z.string()) }),
+}

@@ -1,0 +1,96 @@
+/** What can be read of carts: always with what is so now, whoever has been told of it yet. */
+import type { Sql } from '../../engine/database.ts'
+import { syncToken } from '../../engine/event.ts'
+import { cartEntity } from './decider.ts'
+import type { Cart } from './events.ts'
+import { type Goods, marked } from './validation.ts'
+
+export interface GoodsRow {
+  sku: string
+  live: boolean
+  available: number
+  amount: number | null
+  currency: string | null
+}
+
+export const goodsFrom = ({ sku, live, available, amount, currency }: GoodsRow): Goods => ({
+  sku,
+  live,
+  available,
+  price: amount === null || currency === null ? null : { amount, currency },
+})
+
+export type CartView = Cart & {
+  status: 'open' | 'bought'
+  checkoutId: string | null
+  /** Nothing stands in the way of buying it as it is. */
+  buyable: boolean
+  version: number
+  syncToken: string
+}
+
+interface Row {
+  version: number
+  cart: string
+  checkoutId: string | null
+  goods: GoodsRow[] | null
+}
+
+export async function readCart(db: Sql, id: string): Promise<CartView | undefined> {
+  const [row] = await db<Row>`
+    select c.version, c.cart, c.checkout_id as "checkoutId",
+           (select jsonb_agg(jsonb_build_object('sku', g.sku, 'live', g.live, 'available', g.available, 'amount', g.amount, 'currency', g.currency))
+            from   carts.lines l
+            join   carts.goods g on g.sku = l.sku
+            where  l.cart_id = c.id) as goods
+    from   carts.carts c
+    where  c.id = ${id}`
+  return row && viewOf(row)
+}
+
+/** An owner's carts, newest first: ids made up here grow with time. */
+export async function listCarts(
+  db: Sql,
+  {
+    customerId,
+    anonymousId,
+    before,
+    limit,
+  }: { customerId?: string | undefined; anonymousId?: string | undefined; before?: string | undefined; limit: number },
+): Promise<CartView[]> {
+  const rows = await db<Row>`
+    select c.version, c.cart, c.checkout_id as "checkoutId",
+           (select jsonb_agg(jsonb_build_object('sku', g.sku, 'live', g.live, 'available', g.available, 'amount', g.amount, 'currency', g.currency))
+            from   carts.lines l
+            join   carts.goods g on g.sku = l.sku
+            where  l.cart_id = c.id) as goods
+    from   carts.carts c
+    where  (c.customer_id = ${customerId ?? null} or c.anonymous_id = ${anonymousId ?? null})
+    and    (${before ?? null}::text is null or c.id < ${before ?? null})
+    order  by c.id desc
+    limit  ${limit}`
+  return rows.map(viewOf)
+}
+
+export async function goodsOf(db: Sql, skus: string[]): Promise<Goods[]> {
+  const rows = await db<GoodsRow>`
+    select sku, live, available, amount, currency from carts.goods where sku = any(${skus}::text[])`
+  return rows.map(goodsFrom)
+}
+
+function viewOf({ version, cart: kept, checkoutId, goods }: Row): CartView {
+  const cart: Cart = JSON.parse(kept)
+  const now = new Map((goods ?? []).map((row) => [row.sku, goodsFrom(row)]))
+  // What was bought is not sold any more to this cart.
+  const lines = checkoutId === null ? cart.lines.map((line) => marked(line, now.get(line.sku))) : cart.lines
+  const inTheWay = lines.some(({ notices }) => notices.some(({ kind }) => kind !== 'price-changed'))
+  return {
+    ...cart,
+    lines,
+    status: checkoutId === null ? 'open' : 'bought',
+    checkoutId,
+    buyable: checkoutId === null && lines.length > 0 && !inTheWay,
+    version,
+    syncToken: syncToken(cartEntity(cart.id), version),
+  }
+}

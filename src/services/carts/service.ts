@@ -1,0 +1,32 @@
+/** Carts: the source of what people mean to buy, validated as stock and prices change. */
+import type { Executor } from '../../engine/executor.ts'
+import type { App } from '../../engine/http.ts'
+import type { Engine, Service } from '../../engine/service.ts'
+import { cartsProjection } from './carts-projection.ts'
+import { type CartsCommand, cartsDecider } from './decider.ts'
+import { type CartView, readCart } from './read.ts'
+import { cartRoutes } from './routes.ts'
+import { cartsStore } from './store.ts'
+import { Teller } from './teller.ts'
+
+export interface CartsService extends Service<App> {
+  execute: Executor<CartsCommand>['execute']
+  cart(id: string): Promise<CartView | undefined>
+  /** Tells a page of carts what became of their lines; answers whether more is left. */
+  tellOnce(): Promise<boolean>
+}
+
+export function cartsService(engine: Engine): CartsService {
+  const { execute } = engine.executor({ name: 'carts', decider: cartsDecider, store: cartsStore })
+  const teller = new Teller(engine.db, execute, engine.log)
+  return {
+    name: 'carts',
+    schema: new URL('./schema/', import.meta.url),
+    consumers: [cartsProjection()],
+    routes: (app) => cartRoutes(app, engine.db, execute),
+    run: (signal) => teller.run(signal),
+    execute,
+    cart: (id) => readCart(engine.db, id),
+    tellOnce: () => teller.runOnce(),
+  }
+}
