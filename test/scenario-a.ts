@@ -1,0 +1,74 @@
+/** What document A's stories are told with: the whole shop over HTTP, and waiting until everybody has a change. */
+import { expect } from 'vitest'
+import { createTestDatabase } from './database.ts'
+import { openTestShop, type TestShop } from './shop.ts'
+
+export interface Answer {
+  code: number
+  // biome-ignore lint/suspicious/noExplicitAny: each answer has the shape its route says
+  body: any
+}
+
+export interface Story extends AsyncDisposable {
+  shop: TestShop
+  get(path: string): Promise<Answer>
+  send(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: object): Promise<Answer>
+  /** Makes a product with one variant `<id>-1` unless told otherwise; resolves when every consumer has it. */
+  product(id: string, fields?: object): Promise<void>
+  /** Changes it; resolves when every consumer has the change. */
+  change(id: string, fields: object): Promise<void>
+  /** Says what is on hand of `<id>-1`; resolves when every consumer has it. */
+  stock(id: string, quantity: number): Promise<void>
+  /** The sync status as soon as nothing of it is pending any more. */
+  synced(id: string): Promise<Answer['body']>
+  /** Repeats what is asked until it is as expected, until the test's time is over. */
+  until<Value>(ask: () => Promise<Value>, expected: unknown): Promise<void>
+}
+
+export const euros = (amount: number) => ({ amount, currency: 'EUR' })
+export const variant = (sku: string, amount = 2000, more: object = {}) => ({ sku, price: euros(amount), ...more })
+
+/** Retries come at once, so that no story waits for them. */
+export async function openStory(settings: Record<string, string> = {}): Promise<Story> {
+  const { url } = await createTestDatabase()
+  const shop = await openTestShop(url, { LOCKSTEP_RETRY_FIRST_MS: '1', LOCKSTEP_RETRY_MAX_MS: '5', ...settings })
+  const headers = await shop.as('ADMIN')
+  const call = async (method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, payload?: object) => {
+    const response = await shop.app.inject({ method, url: `/v1${path}`, headers, ...(payload && { payload }) })
+    const json = String(response.headers['content-type']).includes('json')
+    return { code: response.statusCode, body: json ? response.json() : response.body }
+  }
+  const get = (path: string) => call('GET', path)
+  const done = async (answer: Answer, code: number) =>
+    expect(answer, JSON.stringify(answer.body)).toMatchObject({ code })
+  const until: Story['until'] = async (ask, expected) =>
+    expect.poll(ask, { timeout: 20_000, interval: 20 }).toMatchObject(expected as object)
+  const synced = async (id: string) => {
+    for (let waited = ''; ; ) {
+      const { body } = await get(`/products/${id}/sync-status?wait=5s${waited}`)
+      const open = Object.entries(body.services).filter(([, status]) => status === 'pending' || status === 'retrying')
+      if (open.length === 0) return body
+      waited = `&consumers=${open.map(([name]) => name).join()}`
+    }
+  }
+  return {
+    shop,
+    get,
+    send: call,
+    synced,
+    until,
+    async product(id, fields = {}) {
+      await done(await call('POST', '/products', { id, title: id, variants: [variant(`${id}-1`)], ...fields }), 201)
+      await synced(id)
+    },
+    async change(id, fields) {
+      await done(await call('PATCH', `/products/${id}`, fields), 200)
+      await synced(id)
+    },
+    async stock(id, quantity) {
+      await done(await call('PATCH', `/products/${id}/inventory`, { sku: `${id}-1`, quantity }), 200)
+      await synced(id)
+    },
+    [Symbol.asyncDispose]: () => shop[Symbol.asyncDispose](),
+  }
+}
