@@ -12,24 +12,29 @@ import { fold, lookupKey } from './words.ts'
 /** D, Service Configuration: DEFAULT_TTL. */
 export const answerSeconds = 300
 
-type Part = 'page' | 'counts' | 'words' | `facet-${string}`
+type Part = 'page' | 'counts' | 'words' | 'meant' | `facet-${string}`
 
-/** Asks the cache for a part of an answer. */
+/** Asks the cache for a part of an answer; `match`: how the question was understood. */
 export function cached<Value>(
   cache: Cache,
   part: Part,
   query: Partial<SearchQuery>,
   make: () => Promise<Value>,
+  match?: string,
 ): Promise<Value> {
-  const tags = part === 'words' ? [textTag] : tagsOf(query)
-  return cache.fetch({ key: keyOf(part, query), tags }, async () => ({ value: await make(), seconds: answerSeconds }))
+  const tags = part === 'words' || part === 'meant' ? [textTag] : tagsOf(query)
+  return cache.fetch({ key: keyOf(part, query, match), tags }, async () => ({
+    value: await make(),
+    seconds: answerSeconds,
+  }))
 }
 
-export function keyOf(part: Part, query: Partial<SearchQuery>): string {
+export function keyOf(part: Part, query: Partial<SearchQuery>, match?: string): string {
   const { q, vendor, category, tag, priceMin, priceMax, available, ...order } = query
   const place = part === 'page' ? order : {}
   const same = {
     part,
+    match: match ?? null,
     q: q === undefined ? null : fold(q).replace(/\s+/g, ' ').trim(),
     vendor: vendor === undefined ? null : lookupKey('vendor', vendor),
     category: category === undefined ? null : lookupKey('category', category),

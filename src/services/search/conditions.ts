@@ -61,6 +61,13 @@ export class Conditions {
              + ${rank} + case when offered and in_stock then 500 else 0 end - least(length(sort_title), 499))`
   }
 
+  /** That the title has the words, or it is what was asked exactly. */
+  titled({ q = '' }: SearchQuery, wording: Wording): string {
+    const query = tsquery(wording, ':A')
+    const words = query ? `words @@ ${this.bind(query)}::tsquery` : 'false'
+    return `(${words} or keys @> ${this.keys('sku', [q])} or sort_title = ${this.bind(plainWords(q))})`
+  }
+
   private words(wording: Wording): string {
     const query = tsquery(wording)
     return query ? `words @@ ${this.bind(query)}::tsquery` : 'false'

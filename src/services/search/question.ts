@@ -37,19 +37,20 @@ export function termsOf(q: string): Term[] {
 }
 
 /** In tsquery's own syntax, of letters and digits alone whatever was typed; undefined if nothing is asked. */
-export function tsquery({ terms, join }: Pick<Wording, 'terms' | 'join'>): string | undefined {
-  const wanted = terms.filter((term) => !term.not).map(termQuery)
-  const unwanted = terms.filter((term) => term.not).map((term) => `!${termQuery(term)}`)
+export function tsquery({ terms, join }: Pick<Wording, 'terms' | 'join'>, weight: '' | ':A' = ''): string | undefined {
+  const wanted = terms.filter((term) => !term.not).map((term) => termQuery(term, weight))
+  const unwanted = terms.filter((term) => term.not).map((term) => `!${termQuery(term, '')}`)
   const together = wanted.length > 0 ? [`(${wanted.join(join === 'all' ? ' & ' : ' | ')})`] : []
   return [...together, ...unwanted].join(' & ') || undefined
 }
 
-const termQuery = ({ anyOf }: Term) => `(${anyOf.map(alternativeQuery).join(' | ')})`
+const termQuery = ({ anyOf }: Term, weight: string) =>
+  `(${anyOf.map((alternative) => alternativeQuery(alternative, weight)).join(' | ')})`
 
-function alternativeQuery({ words, phrase }: Alternative): string {
+function alternativeQuery({ words, phrase }: Alternative, weight: string): string {
   const lexemes = words.map(askedLexemes)
   const side = phrase && lexemes.every((each) => each.length === 1) ? ' <-> ' : ' & '
-  return `(${lexemes.map((each) => `(${each.map((lexeme) => `'${lexeme}'`).join(' <-> ')})`).join(side)})`
+  return `(${lexemes.map((each) => `(${each.map((lexeme) => `'${lexeme}'${weight}`).join(' <-> ')})`).join(side)})`
 }
 
 /** The words that are looked for, as the highlighter knows them again. */

@@ -8,7 +8,7 @@ import { countsOf, countsOfField, type Facets, facetsOf } from './facets.ts'
 import { highlighted } from './highlight.ts'
 import { placeSchema, type SearchQuery, sortings } from './query.ts'
 import { soughtWords, type Wording } from './question.ts'
-import { wordingOf } from './wording.ts'
+import { askedWording, wordingOf } from './wording.ts'
 
 export interface FoundProduct {
   id: string
@@ -31,23 +31,30 @@ export interface SearchAnswer extends Page<FoundProduct>, Facets {
   match?: Wording['match']
 }
 
-/** Each part of the answer is cached for itself: what changes one often leaves the others as they are. */
+/** A question is taken as it was asked; only where that finds nothing it is asked how else it may be meant. */
 export async function search(db: Sql, cache: Cache, given: SearchQuery): Promise<SearchAnswer> {
   const { q, ...others } = given
-  const query: SearchQuery = q?.trim() ? given : others
-  const sort = query.sort === 'relevance' && query.q === undefined ? 'newest' : query.sort
+  if (!q?.trim()) return answer(db, cache, others, undefined)
+  const asked = await cached(cache, 'words', { q }, () => askedWording(db, q))
+  const direct = await answer(db, cache, given, asked)
+  if (direct.total > 0) return direct
+  const meant = await cached(cache, 'meant', { q }, () => wordingOf(db, q, asked))
+  return meant.match === 'asked' ? direct : answer(db, cache, given, meant)
+}
+
+/** Each part is cached for itself: what changes one often leaves the others as they are. */
+async function answer(db: Sql, cache: Cache, query: SearchQuery, wording: Wording | undefined): Promise<SearchAnswer> {
+  const sort = query.sort === 'relevance' && wording === undefined ? 'newest' : query.sort
   const place = placeIn(query.cursor, placeSchema(sort))
-  const asked = query.q
-  const wording =
-    asked === undefined ? undefined : await cached(cache, 'words', { q: asked }, () => wordingOf(db, asked))
+  const match = wording?.match
   const [page, all, ...ofFields] = await Promise.all([
-    cached(cache, 'page', query, () => foundPage(db, query, wording, sort, place)),
-    cached(cache, 'counts', query, () => countsOf(db, query, wording)),
+    cached(cache, 'page', query, () => foundPage(db, query, wording, sort, place), match),
+    cached(cache, 'counts', query, () => countsOf(db, query, wording), match),
     ...filtered(query).map((field) =>
-      cached(cache, `facet-${field}`, without(query, field), () => countsOfField(db, query, wording, field)),
+      cached(cache, `facet-${field}`, without(query, field), () => countsOfField(db, query, wording, field), match),
     ),
   ])
-  return { ...page, ...facetsOf(all, ofFields), ...(wording && { match: wording.match }) }
+  return { ...page, ...facetsOf(all, ofFields), ...(match && { match }) }
 }
 
 async function foundPage(
@@ -84,13 +91,23 @@ function found(
     `select product_id, title, category, vendor_id, tags, price_min, price_max, currency, offered and in_stock as available,
             image, score, key::text as place
        from (select p.*, score, ${key} as key
-               from search.products p, lateral (select ${score} as score) s
-              where ${conditions.sql}) found
+               from ${candidates(conditions, query, sort === 'relevance' ? wording : undefined)} p,
+                    lateral (select ${score} as score) s) found
       where ${after}
       order by key ${order}, product_id
       limit ${conditions.bind(query.limit + 1)}`,
     conditions.values,
   )
+}
+
+/** Of those with the words in their title, and of the others, so many are ranked: what has a word that half the shop has may well be any of them. */
+const rankedMax = 2_000
+
+function candidates(conditions: Conditions, query: SearchQuery, wording: Wording | undefined): string {
+  const all = `select * from search.products where ${conditions.sql}`
+  if (!wording) return `(${all})`
+  const titled = conditions.titled(query, wording)
+  return `((${all} and ${titled} limit ${rankedMax}) union all (${all} and not ${titled} limit ${rankedMax}))`
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a row as `found` selects it

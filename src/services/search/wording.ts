@@ -8,12 +8,14 @@ import { lookupKey } from './words.ts'
 /** Words of a question that are corrected. */
 const correctedMax = 8
 
+export async function askedWording(db: Sql, q: string): Promise<Wording> {
+  return { terms: await meant(db, termsOf(q)), join: 'all', match: 'asked' }
+}
+
 /** Whether some product has the words is asked without any filter: a filter that hides it makes them no misspelling. */
-export async function wordingOf(db: Sql, q: string): Promise<Wording> {
-  const terms = await meant(db, termsOf(q))
-  const asked: Wording = { terms, join: 'all', match: 'asked' }
+export async function wordingOf(db: Sql, q: string, asked: Wording): Promise<Wording> {
   if (await isThere(db, asked, q)) return asked
-  const corrected: Wording = { terms: await corrections(db, terms), join: 'all', match: 'corrected' }
+  const corrected: Wording = { terms: await corrections(db, asked.terms), join: 'all', match: 'corrected' }
   if (await isThere(db, corrected)) return corrected
   return { ...corrected, join: 'some', match: 'some' }
 }
