@@ -9,7 +9,7 @@ import sharp from 'sharp'
 import { sizes } from '../src/services/media/recipe.ts'
 
 const [, , folder = '', count = ''] = process.argv
-setPriority(constants.priority.PRIORITY_LOW)
+setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
 const names = Array.from({ length: Number(count) }, (_, n) => join(folder, `${n}.jpg`))
 for (const [n, name] of names.entries()) await writeFile(name, await photo(n))
 const begun = performance.now()

@@ -128,7 +128,7 @@ export class Collector {
   async #failed(link: Claimed, error: unknown, signal: AbortSignal): Promise<void> {
     const { db, retry } = this.#parts
     if (signal.aborted) {
-      await db`update media.links set due_at = clock_timestamp() where id = ${link.id}` // it was us who stopped
+      await db`update media.links set due_at = clock_timestamp() where id = ${link.id} and state = 'wanted'` // it was us who stopped
       return
     }
     const said = (error instanceof Error ? error.message : String(error))
@@ -141,7 +141,7 @@ export class Collector {
       update media.links
          set state = ${next.dead ? 'failed' : 'wanted'}, attempts = ${attempts}, failure = ${said}, changed_at = clock_timestamp(),
              due_at = clock_timestamp() + ${next.dead ? 0 : next.retryInMs} * interval '1 ms'
-       where id = ${link.id}`
+       where id = ${link.id} and state = 'wanted'`
     if (next.dead) await this.#toTell(link, true)
   }
 

@@ -13,8 +13,8 @@ const encode: Record<Format, (image: Sharp) => Sharp> = {
   jpeg: (image) => image.flatten({ background: '#fff' }).jpeg({ quality: 80 }),
 }
 
-/** A stalled decoder is given up after so long; the workshop has its own, longer patience. */
-const SECONDS = 20
+/** A step of the work that takes longer is broken off; the workshop has its own, longer patience. */
+const SECONDS = 30
 
 export interface MadeImage {
   contentType: string
@@ -83,6 +83,6 @@ async function look(file: string, { pixelsMax, framesMax }: Limits) {
 
 function broken(error: Error): never {
   const said = error.message.split('\n').at(-1)?.trim() ?? ''
-  if (/timeout/i.test(said)) throw new GiveUp(`it takes longer than ${SECONDS} s to read`)
+  if (/timeout/i.test(said)) throw new Error(`it takes longer than ${SECONDS} s to read`)
   throw new GiveUp(`it is broken: ${said.slice(0, 200)}`)
 }

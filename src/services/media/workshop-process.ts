@@ -1,6 +1,6 @@
 /**
  * The process that opens images and videos, one at a time: what breaks, hangs or eats memory does so here. It ends with the shop's process,
- * and yields to it: its priority is the lowest.
+ * and yields to it: where processes compete, it gets a tenth of their time.
  */
 import { constants, setPriority } from 'node:os'
 import { GiveUp } from '../../engine/verdict.ts'
@@ -10,7 +10,7 @@ import type { Job, Outcome } from './workshop.ts'
 
 confineSharp()
 try {
-  setPriority(constants.priority.PRIORITY_LOW)
+  setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
 } catch {
   // not everywhere allowed; then it competes like any other
 }

@@ -43,7 +43,7 @@ export class Workshop {
     this.#timeoutMs = timeoutMs
   }
 
-  /** Throws GiveUp for content that can't be used or takes too long; another error when the process died over it. */
+  /** Throws GiveUp for content that can't be used; another error when the process died over it or took too long, which may be the machine's fault. */
   async make(job: Job): Promise<Made> {
     if (this.#busy < WIDTH) this.#busy++
     else await new Promise<void>((resolve) => this.#waiting.push(resolve))
@@ -88,7 +88,7 @@ export class Workshop {
       const exited = () => done(() => reject(new Error('the program that reads images crashed over it')))
       const failed = (error: Error) => done(() => reject(error))
       const timer = setTimeout(
-        () => done(() => reject(new GiveUp(`it took longer than ${this.#timeoutMs / 1_000} s`))),
+        () => done(() => reject(new Error(`it took longer than ${this.#timeoutMs / 1_000} s to read`))),
         this.#timeoutMs,
       )
       process.on('message', answered).on('exit', exited).on('error', failed)

@@ -1,0 +1,60 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { GiveUp } from '../../engine/verdict.ts'
+import { usualLimits } from './content.ts'
+import { photo } from './media-testing.ts'
+import { Workshop } from './workshop.ts'
+
+let folder: string
+let good: string
+/** Whoever reads it waits for ever. */
+let stuck: string
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lockstep-workshop-'))
+  good = join(folder, 'good.png')
+  await photo(90, 60).png().toFile(good)
+  stuck = join(folder, 'stuck.png')
+  execFileSync('mkfifo', [stuck])
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+const job = (file: string) => ({ kind: 'image' as const, file, folder, limits: usualLimits })
+const processes = () => {
+  try {
+    return execFileSync('pgrep', ['-P', String(process.pid), '-f', 'workshop-process'])
+      .toString()
+      .trim()
+      .split('\n')
+      .map(Number)
+  } catch {
+    return []
+  }
+}
+
+test('what takes too long ends its process, and the next job gets another', async () => {
+  const workshop = new Workshop(5_000)
+  const slow = workshop.make(job(stuck))
+  const next = workshop.make(job(good))
+  const error = await slow.catch((error) => error)
+  expect(error.message).toBe('it took longer than 5 s to read')
+  expect(error).not.toBeInstanceOf(GiveUp) // the machine may have been busy
+  expect(await next).toMatchObject({ width: 90, height: 60 })
+  workshop.close()
+})
+
+test('a crash is the failure of the job it happened over, and the next gets another process', async () => {
+  const workshop = new Workshop()
+  await workshop.make(job(good))
+  const [before] = processes()
+  const crashing = workshop.make(job(stuck))
+  process.kill(before as number, 'SIGSEGV')
+  await expect(crashing).rejects.toThrow('the program that reads images crashed over it')
+  expect(await workshop.make(job(good))).toMatchObject({ width: 90 })
+  expect(processes()).not.toContain(before)
+  workshop.close()
+  await expect(workshop.make(job(good))).rejects.toThrow('the workshop is closed')
+})
