@@ -64,6 +64,7 @@ test('nothing set gives the embedded mode with the values of the documents', () 
       smtpUrl: undefined,
       adminEmail: undefined,
       from: 'lockstep@localhost',
+      publicUrl: undefined,
       digestSeconds: 60,
     },
   })

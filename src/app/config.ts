@@ -187,6 +187,11 @@ const environment = z.object({
     'who is mailed of low and empty stock (B); nobody unless set',
   ),
   LOCKSTEP_MAIL_FROM: setting(mailbox, 'lockstep@localhost', 'address that mails come from'),
+  LOCKSTEP_PUBLIC_URL: optional(
+    url(/^https?$/, 'a URL that begins with https:// or http://'),
+    'https://shop.example.com',
+    'where people reach this server, for the link in mails that takes a customer’s word that they want no more',
+  ),
   LOCKSTEP_ALERT_DIGEST_SECONDS: setting(
     whole(0, day),
     '60',
@@ -334,6 +339,7 @@ function grouped(values: Values) {
       smtpUrl: values.SMTP_URL,
       adminEmail: values.LOCKSTEP_ADMIN_EMAIL,
       from: values.LOCKSTEP_MAIL_FROM,
+      publicUrl: values.LOCKSTEP_PUBLIC_URL,
       digestSeconds: values.LOCKSTEP_ALERT_DIGEST_SECONDS,
     },
     feeds: {

@@ -8,11 +8,12 @@ import type { NotificationSettings } from './settings.ts'
 import type { Message } from './smtp.ts'
 import { alertsOf } from './stock-alerts.ts'
 import { type Rendered, render } from './templates.ts'
+import { unsubscribeUrl } from './unsubscribe.ts'
 
 /** Who these customers are now; those who were erased are not in it. */
 export type Reveal = (customerIds: readonly string[]) => Promise<Map<string, Person & { preferences: Preferences }>>
 
-type Mail = Pick<Claim, 'id' | 'template' | 'customerId' | 'topic' | 'data' | 'queuedAt'>
+type Mail = Pick<Claim, 'id' | 'template' | 'customerId' | 'topic' | 'data' | 'token' | 'queuedAt'>
 export type ComposeMail = (mail: Mail) => Promise<Message | Outcome>
 
 interface Given {
@@ -32,7 +33,7 @@ export function composing(given: Given): ComposeMail {
   return async (mail) => {
     const recipient = await recipientOf(mail, given)
     if ('state' in recipient) return recipient
-    const rendered = await renderFor(mail, recipient, given.db)
+    const rendered = await renderFor(mail, recipient, given)
     return compose(mail, recipient, rendered, given.settings)
   }
 }
@@ -41,7 +42,7 @@ export function composing(given: Given): ComposeMail {
 export async function renderMail(mail: Mail, given: Given): Promise<Rendered & { to: string | null }> {
   const recipient = await recipientOf(mail, given)
   const known = 'state' in recipient ? { name: '—', email: null, locale: null } : recipient
-  return { ...(await renderFor(mail, known, given.db)), to: known.email }
+  return { ...(await renderFor(mail, known, given)), to: known.email }
 }
 
 /** The last word on whether it is sent: what the customer wants now, not what they wanted when the event came. */
@@ -57,17 +58,26 @@ async function recipientOf({ customerId, topic }: Mail, { settings, reveal }: Gi
   return { name: person.name, email: person.email, locale: person.preferences.locale }
 }
 
-async function renderFor(mail: Mail, { name, locale }: Pick<Recipient, 'name' | 'locale'>, db: Sql): Promise<Rendered> {
-  const data = mail.template === 'stock-alert' ? await alertsOf(db, mail.id) : { ...mail.data, customer: { name } }
-  return render(mail.template, locale, data)
+async function renderFor(
+  mail: Mail,
+  { name, locale }: Pick<Recipient, 'name' | 'locale'>,
+  { db, settings }: Given,
+): Promise<Rendered> {
+  if (mail.template === 'stock-alert') return render(mail.template, locale, await alertsOf(db, mail.id))
+  return render(mail.template, locale, { ...mail.data, customer: { name }, unsubscribeUrl: linkOf(mail, settings) })
 }
+
+const linkOf = ({ topic, token }: Mail, { publicUrl }: NotificationSettings) =>
+  topic === null || publicUrl === undefined ? null : unsubscribeUrl(publicUrl, token)
 
 async function compose(
   mail: Mail,
   recipient: Recipient,
   { locale, subject, text, html }: Rendered,
-  { from }: NotificationSettings,
+  settings: NotificationSettings,
 ): Promise<Message> {
+  const { from } = settings
+  const link = linkOf(mail, settings)
   const message = new MailComposer({
     from,
     to: { name: recipient.name, address: recipient.email },
@@ -79,7 +89,11 @@ async function compose(
     baseBoundary: mail.id,
     disableFileAccess: true,
     disableUrlAccess: true,
-    headers: { 'Auto-Submitted': 'auto-generated', 'Content-Language': locale },
+    headers: {
+      'Auto-Submitted': 'auto-generated',
+      'Content-Language': locale,
+      ...(link !== null && { 'List-Unsubscribe': `<${link}>`, 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' }),
+    },
   }).compile()
   const sender = message.getEnvelope().from
   if (!sender) throw new TypeError('LOCKSTEP_MAIL_FROM has no address')

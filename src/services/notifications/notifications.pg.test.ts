@@ -19,6 +19,7 @@ let headers: Record<string, string>
 let notifications: Reaction
 let unsent: Reaction
 let logged: Record<string, unknown>[] = []
+const declined: [customerId: string, topic: string][] = []
 const people = new Map<string, Person & { preferences: Preferences }>()
 const admin = { smtpUrl: 'smtp://127.0.0.1:1', adminEmail: 'admin@example.com', gatherMs: 0 }
 
@@ -30,6 +31,8 @@ beforeAll(async () => {
     (engine) => [
       notificationsService(engine, {
         ...admin,
+        publicUrl: 'https://shop.example/',
+        decline: async (...given) => declined.push(given) > 0,
         reveal: async (ids) => new Map([...people].filter(([id]) => ids.includes(id))),
       }),
     ],
@@ -65,7 +68,12 @@ const handle = (event: LoggedEvent, consumer = notifications) =>
 async function call(method: 'GET' | 'POST', path: string) {
   const reply = await app.inject({ method, url: `/v1/notifications${path}`, headers })
   const json = reply.headers['content-type']?.toString().includes('json')
-  return { status: reply.statusCode, type: reply.headers['content-type'], body: json ? reply.json() : reply.body }
+  return {
+    status: reply.statusCode,
+    headers: reply.headers,
+    type: reply.headers['content-type'],
+    body: json ? reply.json() : reply.body,
+  }
 }
 const mails = async (query = '') => (await call('GET', query)).body.items as { id: string; [field: string]: unknown }[]
 const setState = (id: string, state: string) =>
@@ -342,11 +350,39 @@ describe('over HTTP', () => {
     const page = await call('GET', '/templates/order-status/preview')
     expect([page.status, page.type]).toEqual([200, 'text/html; charset=utf-8'])
     expect(page.body).toContain('<!doctype html>')
+    expect(page.headers['content-security-policy']).toContain("default-src 'none'; style-src 'unsafe-inline'")
     expect((await call('GET', '/templates/stock-alert/preview?format=text')).body).toContain('OUT OF STOCK')
     const both = await call('GET', '/templates/stock-alert/preview?format=json&locale=xx')
     expect(both.body).toMatchObject({ locale: 'en', subject: '3 stocks are low, 1 of them out' })
     for (const name of ['nothing', '..%2Fen%2Forder-status', 'constructor', 'layout'])
       expect((await call('GET', `/templates/${name}/preview`)).status).toBe(404)
+  })
+
+  test('the link in a mail asks first, and then takes the customer’s word, as often as it is said', async () => {
+    await handle(customerEvent('created', 'ida', preferences()))
+    await handle(created('o1', 'confirmed', 'ida'))
+    const [mail] = await mails()
+    const { text, html } = (await call('GET', `/${mail?.id}`)).body
+    const link = /https:\/\/shop\.example(\/v1\/notifications\/unsubscribe\/[0-9a-f-]{36})/.exec(text)
+    expect(html).toContain(link?.[0])
+    const url = link?.[1] ?? ''
+    const asked = await app.inject({ url })
+    expect([asked.statusCode, asked.headers['content-type'], declined]).toEqual([200, 'text/html; charset=utf-8', []])
+    expect(asked.body).toContain('<form method="post">')
+    expect(asked.body).not.toContain('ida')
+    for (const [type, payload] of [
+      ['application/x-www-form-urlencoded', 'List-Unsubscribe=One-Click'],
+      ['multipart/form-data; boundary=x', '--x\r\n\r\n--x--'],
+    ] as const) {
+      const done = await app.inject({ method: 'POST', url, headers: { 'content-type': type }, payload })
+      expect([done.statusCode, done.body.includes('Done')]).toEqual([200, true])
+    }
+    expect((await app.inject({ method: 'POST', url })).statusCode).toBe(200)
+    expect(declined).toEqual(Array(3).fill(['ida', 'order_status']))
+    const other = '/v1/notifications/unsubscribe/0197a000-0000-4000-8000-999999999999'
+    expect((await app.inject({ method: 'POST', url: other })).statusCode).toBe(404)
+    expect((await app.inject({ url: `${other}x` })).statusCode).toBe(400)
+    expect(JSON.stringify(await mails())).not.toContain('token')
   })
 
   test('is for ADMIN alone', async () => {

@@ -43,6 +43,8 @@ export interface Claim {
   customerId: string | null
   topic: string | null
   data: Data
+  /** For the link that declines the topic. */
+  token: string
   attempts: number
   ageMs: number
   queuedAt: Date
@@ -93,7 +95,7 @@ export async function claimMails(db: Sql, most: number, { leaseMs }: Notificatio
            lease_until = clock_timestamp() + ${leaseMs} * interval '1 ms'
       from due
      where m.id = due.id
-    returning m.id, m.epoch, m.template, m.customer_id as "customerId", m.topic, m.data, m.attempts, m.queued_at as "queuedAt",
+    returning m.id, m.epoch, m.template, m.customer_id as "customerId", m.topic, m.data, m.token, m.attempts, m.queued_at as "queuedAt",
               (extract(epoch from clock_timestamp() - m.queued_at) * 1000)::float8 as "ageMs"`
   return rows.map((row) => ({ ...row, data: JSON.parse(row.data) }))
 }

@@ -4,7 +4,8 @@ import { Rejected } from '../../engine/decider.ts'
 import { notFound } from '../../engine/http.ts'
 import type { Claim, MailState } from './outbox.ts'
 
-export interface KeptMail extends Pick<Claim, 'id' | 'template' | 'customerId' | 'topic' | 'data' | 'queuedAt'> {
+export interface KeptMail
+  extends Pick<Claim, 'id' | 'template' | 'customerId' | 'topic' | 'data' | 'token' | 'queuedAt'> {
   state: MailState
   dueAt: Date
   attempts: number
@@ -21,7 +22,7 @@ export interface MailFilter {
 }
 
 const columns = `
-  id, template, customer_id as "customerId", topic, data, state, queued_at as "queuedAt", due_at as "dueAt", attempts,
+  id, template, customer_id as "customerId", topic, data, token, state, queued_at as "queuedAt", due_at as "dueAt", attempts,
   possibly_twice as "possiblyTwice", sent_at as "sentAt", response, error`
 
 const keptMail = (row: Omit<KeptMail, 'data'> & { data: string }): KeptMail => ({ ...row, data: JSON.parse(row.data) })

@@ -1,4 +1,4 @@
-/** `/notifications`: the outbox, what admins were told of stock, and the templates. For ADMIN. */
+/** `/notifications`: the outbox, what admins were told of stock, and the templates, for ADMIN; the link in mails, for whoever has it. */
 import { z } from 'zod'
 import type { Database } from '../../engine/database.ts'
 import { type App, limitQuery, notFound, pageOf, pageSchema, placeIn } from '../../engine/http.ts'
@@ -8,6 +8,7 @@ import { discardMail, type KeptMail, listAlerts, listMails, type MailFilter, rea
 import { samples } from './samples.ts'
 import type { NotificationSettings } from './settings.ts'
 import { templates } from './templates.ts'
+import { type Decline, unsubscribeRoutes } from './unsubscribe.ts'
 
 const states = [
   'unsent',
@@ -51,7 +52,7 @@ const alert = z.object({
   mailId: z.string().nullable(),
 })
 
-const view = ({ data: _, ...kept }: KeptMail): z.infer<typeof mail> => ({
+const view = ({ data: _, token: __, ...kept }: KeptMail): z.infer<typeof mail> => ({
   ...kept,
   to: kept.customerId === null ? 'admin' : 'customer',
   queuedAt: kept.queuedAt.toISOString(),
@@ -63,9 +64,15 @@ const tags = ['notifications']
 const config = { roles: ['ADMIN'] }
 const params = z.strictObject({ id: z.uuid({ error: 'must be the id of a notification' }) })
 
-export function notificationRoutes(app: App, db: Database, settings: NotificationSettings, reveal: Reveal): void {
+export function notificationRoutes(
+  app: App,
+  db: Database,
+  settings: NotificationSettings,
+  { reveal, decline }: { reveal: Reveal; decline: Decline },
+): void {
   outbox(app, db, settings, reveal)
   previews(app)
+  unsubscribeRoutes(app, db, decline)
 }
 
 function outbox(app: App, db: Database, settings: NotificationSettings, reveal: Reveal): void {
@@ -176,7 +183,9 @@ function previews(app: App): void {
       if (!sample || !templates.names().includes(name)) throw notFound('template', name)
       const preview = templates.render(name, locale ?? null, sample)
       if (format === 'json') return preview
+      // A mail brings its styles along; nothing else of it may be loaded or run.
       return reply
+        .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'")
         .type(format === 'html' ? 'text/html; charset=utf-8' : 'text/plain; charset=utf-8')
         .send(preview[format])
     },

@@ -12,11 +12,12 @@ const order = {
     { sku: 'SAMPLE-CARD', quantity: 3, returned: 0, unitPrice: null },
   ],
 }
+const unsubscribeUrl = 'https://shop.example/v1/notifications/unsubscribe/00000000-0000-4000-8000-000000000000'
 const customer = { name: "Zoë O'Neil & Söhne" }
 
 export const samples: Record<string, Data> = {
-  'order-confirmed': { customer, order: { ...order, status: 'confirmed' } },
-  'order-status': { customer, order },
+  'order-confirmed': { customer, unsubscribeUrl, order: { ...order, status: 'confirmed' } },
+  'order-status': { customer, unsubscribeUrl, order },
   'stock-alert': {
     total: 3,
     out: 1,

@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { until } from '../../../test/chaos/ownership.ts'
 import { isStopped } from '../../../test/chaos/supervisor.ts'
 import { createTestDatabase } from '../../../test/database.ts'
@@ -16,6 +16,9 @@ import { putInOutbox } from './outbox.ts'
 import { listMails } from './read.ts'
 import type { SenderProcess } from './sender-process-testing.ts'
 import { type MailServer, startMailServer } from './smtp-testing.ts'
+
+// Processes start and claims run out: on a busy machine both take their time.
+vi.setConfig({ testTimeout: 60_000 })
 
 let db: Database
 let server: MailServer
@@ -46,7 +49,7 @@ function start(failpoints = ''): { pid: number; child: ChildProcess; ended: Prom
     execArgv: [],
     env: {
       PATH: process.env.PATH,
-      SENDER_PROCESS: JSON.stringify({ url: db.url, smtpUrl: server.url, leaseMs: 500 } satisfies SenderProcess),
+      SENDER_PROCESS: JSON.stringify({ url: db.url, smtpUrl: server.url, leaseMs: 1_500 } satisfies SenderProcess),
       LOCKSTEP_FAILPOINTS: failpoints,
       LOCKSTEP_FAILPOINT_LOG: failpointLog,
     },
@@ -82,7 +85,7 @@ async function told(ids: string[]) {
 }
 
 test.each<[string, string, { twice: boolean; doubted: boolean }]>([
-  ['before anything was sent', 'mail-claimed=kill@2', { twice: false, doubted: false }],
+  ['before anything was sent', 'mail-claimed=kill', { twice: false, doubted: false }],
   ['when all but the end of DATA was sent', 'mail-handed=kill@3', { twice: false, doubted: true }],
   ['when the server had taken it', 'mail-accepted=kill@3', { twice: true, doubted: true }],
 ])('killed %s', async (_when, failpoint, { twice, doubted }) => {
@@ -129,8 +132,8 @@ test('stopped while it hands over: what another then sends again says that it ma
 })
 
 test('killed again and again at any moment, all mails arrive, and only those in doubt twice', async () => {
-  const ids = await queue(60)
-  for (let n = 0; n < 6; n++) {
+  const ids = await queue(40)
+  for (let n = 0; n < 4; n++) {
     const sent = server.mails.length
     const { child, ended } = start()
     await until(() => server.mails.length > sent + (n % 3) * 3)
@@ -141,7 +144,7 @@ test('killed again and again at any moment, all mails arrive, and only those in 
   await allSent()
   const mails = await told(ids)
   expect(mails.filter(({ arrived, possiblyTwice }) => arrived > 1 && !possiblyTwice)).toEqual([])
-  expect(mails.filter(({ possiblyTwice }) => possiblyTwice).length).toBeLessThanOrEqual(12)
+  expect(mails.filter(({ possiblyTwice }) => possiblyTwice).length).toBeLessThanOrEqual(8)
 })
 
 test('every point at which a sender was to be lost was reached', () => {

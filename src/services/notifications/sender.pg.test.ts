@@ -92,6 +92,21 @@ test('a mail arrives once, whole, and says what it is', async () => {
   expect((await mail(id)).response).toMatch(/^250/)
 })
 
+test('a customer’s mail has the button of mail programs that says no more, where there is an address for it', async () => {
+  const [without, with_] = [await queue(), await queue()]
+  const [first, second] = [sender({ connections: 1 }), sender({ publicUrl: 'https://shop.example' })]
+  await db`update notifications.mails set due_at = due_at + interval '1 hour' where id = ${with_}`
+  await drain(first)
+  await db`update notifications.mails set due_at = now()`
+  await drain(second)
+  const headers = server.mails.map((mail) => new Map(mail.headers.map(({ key, value }) => [key, value])))
+  expect(server.mails.map(({ messageId }) => messageId)).toEqual([messageId(without, from), messageId(with_, from)])
+  expect(headers[0]?.get('list-unsubscribe')).toBeUndefined()
+  const { token } = await mail(with_)
+  expect(headers[1]?.get('list-unsubscribe')).toBe(`<https://shop.example/v1/notifications/unsubscribe/${token}>`)
+  expect(headers[1]?.get('list-unsubscribe-post')).toBe('List-Unsubscribe=One-Click')
+})
+
 test('no name, subject or address adds a header or a recipient', async () => {
   const evil = 'Ida\r\nBcc: all@example.com\r\n\r\n<b>'
   people.set('ida', { ...ida, name: evil })

@@ -12,6 +12,8 @@ import { outcomeOf } from './outcome.ts'
 import type { NotificationSettings } from './settings.ts'
 import { MailFailed, type Message, ServerAway, SmtpSession, Withheld } from './smtp.ts'
 
+/** Mails claimed at a time. Those behind the one being sent wait for their claim to run out if the process dies. */
+const CLAIMS_A_CONNECTION = 8
 /** Waits between two looks at a server that is away. */
 const AWAY_FIRST_MS = 1_000
 const AWAY_MAX_MS = 60_000
@@ -62,14 +64,18 @@ export class Sender {
     const unknown = await endSilentClaims(this.#db, this.#settings)
     if (unknown > 0)
       this.#log.warn({ mails: unknown }, 'a sender ended before the mail server had answered: these may arrive twice')
-    const claims = await claimMails(this.#db, this.#settings.connections, this.#settings)
+    const claims = await claimMails(this.#db, this.#settings.connections * CLAIMS_A_CONNECTION, this.#settings)
     if (claims.length === 0) return 0
     failpoint('mail-claimed')
     const beat = setInterval(() => {
       renewClaims(this.#db, claims, this.#settings).catch(() => {})
     }, this.#settings.leaseMs / 3)
     try {
-      await Promise.all(claims.map((claim) => this.#deliver(claim, signal)))
+      const waiting = [...claims]
+      const oneAfterAnother = async () => {
+        for (let claim = waiting.shift(); claim; claim = waiting.shift()) await this.#deliver(claim, signal)
+      }
+      await Promise.all(Array.from({ length: this.#settings.connections }, oneAfterAnother))
     } finally {
       clearInterval(beat)
     }

@@ -9,16 +9,19 @@ import { updateRule } from './rules.ts'
 import { Sender } from './sender.ts'
 import { type NotificationSettings, notificationDefaults } from './settings.ts'
 import { tellOfStock } from './stock-alerts.ts'
+import type { Decline } from './unsubscribe.ts'
 
 export type NotificationOptions = Partial<NotificationSettings> & {
   /** Who customers are. Without it nobody is, and mails to them are dropped. */
   reveal?: Reveal
+  /** Takes a customer's word that they want no more of a topic by e-mail. */
+  decline?: Decline
 }
 
 /** The consumer is done with an event when its mail is in the outbox; what became of the mail is the outbox's to say. */
 export function notificationsService(engine: Engine, options: NotificationOptions = {}): Service<App> {
   const { db, log } = engine
-  const { reveal = async () => new Map(), ...given } = options
+  const { reveal = async () => new Map(), decline = async () => false, ...given } = options
   const settings = { ...notificationDefaults, ...given }
   const { smtpUrl, adminEmail } = settings
   const state = smtpUrl === undefined ? 'unsent' : 'queued'
@@ -40,7 +43,7 @@ export function notificationsService(engine: Engine, options: NotificationOption
         },
       }),
     ],
-    routes: (app) => notificationRoutes(app, db, settings, reveal),
+    routes: (app) => notificationRoutes(app, db, settings, { reveal, decline }),
     async run(signal) {
       if (smtpUrl === undefined) {
         log.info('SMTP_URL is not set: mails are kept in the outbox, unsent; GET /v1/notifications shows them')

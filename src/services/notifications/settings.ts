@@ -7,11 +7,13 @@ export interface NotificationSettings {
   adminEmail: string | undefined
   /** Who mails come from; the domain of their Message-IDs too. */
   from: string
+  /** Where people reach this server: for links in mails, which have none without it. */
+  publicUrl: string | undefined
   /** Stock that runs low within so many seconds of a mail about it waits for the next one. */
   digestSeconds: number
   /** How long a first crossing waits for others before its mail goes out. */
   gatherMs: number
-  /** Connections to the mail server at a time, and mails claimed at a time by a process. */
+  /** Connections to the mail server that a process has at a time. */
   connections: number
   /** A claim that its process does not renew is void after so long. It renews at a third of it. */
   leaseMs: number
@@ -38,6 +40,7 @@ export const notificationDefaults: NotificationSettings = {
   smtpUrl: undefined,
   adminEmail: undefined,
   from: 'Lockstep <lockstep@localhost>',
+  publicUrl: undefined,
   digestSeconds: 60,
   gatherMs: 2_000,
   connections: 3,

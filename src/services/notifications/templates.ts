@@ -16,6 +16,7 @@ export interface Rendered {
 }
 
 const fallback = 'en'
+const mailKinds = ['text', 'html']
 const shipped = fileURLToPath(new URL('./templates/', import.meta.url))
 
 export class Templates {
@@ -55,13 +56,19 @@ export class Templates {
     return { locale: folder, subject, text: `${lines.join('\n').trim()}\n`, html }
   }
 
-  #languageFor(name: string, locale: string | null): string {
-    const wanted = locale === null ? [] : [locale, locale.split('-')[0] ?? '']
-    return wanted.find((tag) => /^[A-Za-z0-9-]+$/.test(tag) && this.#has(tag, name)) ?? fallback
+  /** A page of a mail's own, such as the one behind its unsubscribe link. */
+  page(name: string, locale: string | null, data: Data): string {
+    const folder = this.#languageFor(name, locale, ['page'])
+    return this.#html.render(`${folder}/${name}.page.eta`, data)
   }
 
-  #has(folder: string, name: string): boolean {
-    return ['text', 'html'].every((kind) => existsSync(`${this.#folder}/${folder}/${name}.${kind}.eta`))
+  #languageFor(name: string, locale: string | null, kinds = mailKinds): string {
+    const wanted = locale === null ? [] : [locale, locale.split('-')[0] ?? '']
+    return wanted.find((tag) => /^[A-Za-z0-9-]+$/.test(tag) && this.#has(tag, name, kinds)) ?? fallback
+  }
+
+  #has(folder: string, name: string, kinds = mailKinds): boolean {
+    return kinds.every((kind) => existsSync(`${this.#folder}/${folder}/${name}.${kind}.eta`))
   }
 }
 
