@@ -7,6 +7,7 @@ import { seedDemo } from '../src/app/demo/seed.ts'
 import { asyncApi } from '../src/app/http/asyncapi.ts'
 import { serviceNames, wire } from '../src/app/services.ts'
 import { read } from '../src/engine/log.ts'
+import { cartEvents } from '../src/services/carts/events.ts'
 import { catalogEvents } from '../src/services/catalog/events.ts'
 import { normalProduct } from '../src/services/catalog/product.ts'
 import { checkoutEvents } from '../src/services/checkout/events.ts'
@@ -73,7 +74,11 @@ test('every event that the services append is as its contract and the published 
   await engine.db`update inventory.reservations set expires_at = clock_timestamp() - interval '1 second' where id = 'r3'`
   await inventory.execute({ type: 'expire', reservationIds: ['r3'] })
   await orders.execute({ type: 'cancel', orderId: 'o1', reason: 'changed my mind' })
-  const { checkout } = services
+  const { checkout, carts } = services
+  const vases = { sku: 'VASE-1', live: true, available: 9, price: plain.price }
+  await carts.execute({ type: 'create', cartId: 'basket', customerId: 'ida', anonymousId: null })
+  await carts.execute({ type: 'put', cartId: 'basket', sku: 'VASE-1', quantity: 2, goods: vases })
+  await carts.execute({ type: 'validate', cartId: 'basket', goods: [{ ...vases, available: 1 }] })
   for (const token of ['tok_visa', 'tok_decline', 'tok_slow_capture'])
     await checkout.start({ id: token, lines: [{ sku: 'VASE-1', quantity: 1 }], token }, {})
   for (let n = 0; n < 10; n++) {
@@ -104,6 +109,7 @@ test('every event that the services append is as its contract and the published 
     ...inventoryEvents,
     ...orderEvents,
     ...checkoutEvents,
+    ...cartEvents,
     ...pricingEvents,
     ...customerEvents,
     ...collectionEvents,

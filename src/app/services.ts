@@ -4,6 +4,7 @@ import type { App } from '../engine/http.ts'
 import { joint } from '../engine/joint.ts'
 import type { Engine, Service } from '../engine/service.ts'
 import { analyticsService } from '../services/analytics/service.ts'
+import { cartsService } from '../services/carts/service.ts'
 import { catalogService } from '../services/catalog/service.ts'
 import { catalogSource } from '../services/catalog/store.ts'
 import { checkoutService } from '../services/checkout/service.ts'
@@ -54,6 +55,7 @@ export function wire(
   const catalog = catalogService(engine, { joint: changing, stock, counting: inventory.counting })
   const orders = ordersService(engine, { joint: selling, stock, pricesOf: pricing.pricesOf, open: customers.open })
   const payments = paymentsService(engine, config.payments)
+  const carts = cartsService(engine)
   return {
     // sources
     catalog,
@@ -63,9 +65,10 @@ export function wire(
       selling: sellingFrom({ inventory, orders, ttlSeconds: config.stock.reservationTtlSeconds }),
       paying: payments,
       quote: pricing.quote,
-      cart: async () => undefined,
+      cart: carts.cart,
     }),
     payments,
+    carts,
     pricing,
     customers,
     // consumers
@@ -103,6 +106,7 @@ export const serviceNames = [
   'orders',
   'checkout',
   'payments',
+  'carts',
   'pricing',
   'customers',
   'search',

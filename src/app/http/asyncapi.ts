@@ -1,5 +1,6 @@
 /** The AsyncAPI 3.0 document: every event the sources tell, made from their contracts. docs/asyncapi.json is a copy that a test keeps. */
 import { z } from 'zod'
+import { cartEvents } from '../../services/carts/events.ts'
 import { catalogEvents } from '../../services/catalog/events.ts'
 import { checkoutEvents } from '../../services/checkout/events.ts'
 import { collectionEvents } from '../../services/collections/events.ts'
@@ -16,6 +17,7 @@ const contracts: Record<string, Record<string, z.ZodType>> = {
   inventory: inventoryEvents,
   orders: orderEvents,
   checkout: checkoutEvents,
+  carts: cartEvents,
   pricing: pricingEvents,
   customers: customerEvents,
   collections: collectionEvents,

@@ -115,6 +115,11 @@ export const catalogue: Record<string, CatalogueEntry> = {
     'All of it was undone. Try again later, with a new Idempotency-Key.',
   ),
   'cart-checked-out': entry(409, 'The cart is being bought, or was', 'See the checkout under `checkoutId`.'),
+  'cart-full': entry(
+    409,
+    'So many lines a cart does not have',
+    'Take some out, or begin another. `most` says how many.',
+  ),
   'cart-empty': entry(422, 'There is nothing in the cart', 'Put something in.'),
   'checkout-over': entry(409, 'The checkout is over', 'Nothing is left to be retried. `status` says how it ended.'),
   'promotion-over': entry(422, 'The promotion would be over already', 'Choose an end that is yet to come.'),
