@@ -100,14 +100,18 @@ function found(
   )
 }
 
-/** Of those with the words in their title, and of the others, so many are ranked: what has a word that half the shop has may well be any of them. */
+/** What has a word that half the shop has may well be any of them: so many are ranked, and as many that have the words in their title. */
 const rankedMax = 2_000
 
 function candidates(conditions: Conditions, query: SearchQuery, wording: Wording | undefined): string {
   const all = `select * from search.products where ${conditions.sql}`
   if (!wording) return `(${all})`
   const titled = conditions.titled(query, wording)
-  return `((${all} and ${titled} limit ${rankedMax}) union all (${all} and not ${titled} limit ${rankedMax}))`
+  return `(with first as materialized (${all} limit ${rankedMax + 1}),
+                more as (select count(*) > ${rankedMax} as yes from first)
+           select * from first where not (select yes from more) or not ${titled}
+            union all
+           (${all} and (select yes from more) and ${titled} limit ${rankedMax}))`
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a row as `found` selects it
