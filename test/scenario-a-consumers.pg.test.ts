@@ -168,6 +168,17 @@ describe('§5 collections', () => {
     )
   })
 
+  test('made again with the same key, a collection without an id is the one that was made', async () => {
+    const again = async () => {
+      const headers = { ...(await story.shop.as('ADMIN')), 'idempotency-key': 'once' }
+      const payload = { title: 'Once', productIds: [] }
+      return (await story.shop.app.inject({ method: 'POST', url: '/v1/collections', headers, payload })).json()
+    }
+    const first = await again()
+    expect(first).toMatchObject({ title: 'Once', version: 1 })
+    expect(await again()).toEqual(first)
+  })
+
   test('what is pinned stands first in its order, one is moved, and what is wrong in a rule is named by its place', async () => {
     for (const id of ['pen', 'ink', 'pad']) await story.product(id, { category: 'Desk' })
     const desk = { field: 'category', operator: 'equals', value: 'Desk' }

@@ -285,3 +285,18 @@ test('read again from the start, products stay where they are and nothing is tol
   for (const event of events) await apply(event)
   expect([await members('x'), await told(start)]).toEqual([['a'], []])
 })
+
+test('its proof finds a member that does not belong, one that is missing, and a place that nobody was told of', async () => {
+  await make('x', { rule: tagged('x'), productIds: ['c'] })
+  await apply(productEvent('a', 1, { tags: ['x'] }), productEvent('b', 1), productEvent('c', 1))
+  await apply(productEvent('a', 2), productEvent('b', 2, { tags: ['x'] }))
+  expect(await service.verify(engine.db)).toEqual([])
+  await engine.db`update collections.members set product_id = 'a' where product_id = 'b'`
+  const found = await service.verify(engine.db)
+  expect(found.map(({ what, detail }) => `${what} ${detail}`).sort()).toEqual([
+    expect.stringMatching(/^product a the last event is version 2 and says \[\]; it is at 2 in \["x"\]$/),
+    expect.stringMatching(/^product b /),
+    'x, product a is in, but does not belong',
+    'x, product b belongs, but is not in',
+  ])
+})

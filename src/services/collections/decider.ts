@@ -23,7 +23,7 @@ export interface Definition {
 }
 export type CollectionFields = Partial<Omit<Definition, 'id' | 'rule'> & { rule: Rule }>
 
-/** All answer `{ version }`; a change that changes nothing answers the version as it was. */
+/** All answer `{ id, version }`; a change that changes nothing answers the version as it was. */
 export type CollectionCommand =
   | { type: 'create'; id: string; fields: CollectionFields & { title: string } }
   | { type: 'change'; id: string; fields: CollectionFields }
@@ -52,7 +52,7 @@ export const collectionDecider: Decider<CollectionState, CollectionCommand, Coll
   decide(states, command, now): Decision<CollectionFact> {
     const entity = collectionEntity(command.id)
     const at = now.toISOString()
-    const answer = (events: number) => ({ version: (states.get(entity)?.version ?? 0) + events })
+    const answer = (events: number) => ({ id: command.id, version: (states.get(entity)?.version ?? 0) + events })
     if (command.type === 'create') {
       if (existing(states, command.id)) throw alreadyExists(command.id)
       const { title, description = '', rule = null, sort = 'manual', productIds = [] } = command.fields

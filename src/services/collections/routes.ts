@@ -68,14 +68,13 @@ export function collectionRoutes(
       config,
     },
     async (request, reply) => {
-      const { id = randomUUIDv7(), ...given } = request.body
-      const { answer } = await execute({ type: 'create', id, fields: given }, commandOptions(request))
+      const { id = randomUUIDv7(), ...fields } = request.body
+      // A repetition is answered with the id that was made up the first time.
+      const { answer } = await execute({ type: 'create', id, fields }, commandOptions(request))
       told()
-      reply
-        .code(201)
-        .header('location', `/v1/collections/${encodeURIComponent(id)}`)
-        .header('etag', etag(answer.version))
-      return readCollection(db, id)
+      reply.code(201).header('location', `/v1/collections/${encodeURIComponent(answer.id)}`)
+      reply.header('etag', etag(answer.version))
+      return readCollection(db, answer.id)
     },
   )
 

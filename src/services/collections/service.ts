@@ -1,4 +1,5 @@
 /** Collections: picked by hand, or by rules that are evaluated for every product that changes (A §5). The source of who is in which. */
+import type { Sql } from '../../engine/database.ts'
 import type { Executor } from '../../engine/executor.ts'
 import type { App } from '../../engine/http.ts'
 import type { Engine, Service } from '../../engine/service.ts'
@@ -8,11 +9,13 @@ import { Evaluator } from './evaluator.ts'
 import { memberRoutes } from './member-routes.ts'
 import { collectionRoutes } from './routes.ts'
 import { collectionStore } from './store.ts'
+import { type Finding, verifyCollections } from './verify.ts'
 
 export interface CollectionsService extends Service<App> {
   execute: Executor<CollectionCommand>['execute']
   /** Looks at a chunk of products for a changed definition; answers whether there was anything to do. */
   evaluateOnce(): Promise<boolean>
+  verify(sql: Sql): Promise<Finding[]>
 }
 
 export function collectionsService(engine: Engine): CollectionsService {
@@ -30,5 +33,6 @@ export function collectionsService(engine: Engine): CollectionsService {
     run: (signal) => evaluator.run(signal),
     execute,
     evaluateOnce: () => evaluator.runOnce(),
+    verify: verifyCollections,
   }
 }

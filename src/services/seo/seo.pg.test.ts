@@ -7,6 +7,7 @@ import { pageOfProduct, resolvePath } from './read.ts'
 import { seoProjection } from './seo-projection.ts'
 import { seoService } from './service.ts'
 import { fileOf, filesOf, fileXml } from './sitemap.ts'
+import { verifySeo } from './verify.ts'
 
 const projection = seoProjection()
 const shop = { url: 'https://shop.example' }
@@ -214,4 +215,17 @@ test('read again from the start, addresses stay where they are', async () => {
   await engine.db.begin((tx) => projection.reset?.(tx) ?? Promise.resolve())
   for (const event of events) await apply(event)
   expect([await slugs(), await redirects()]).toEqual([{ a: 'two', b: 'one' }, {}])
+})
+
+test('its proof finds a page that the sitemap does not name, and a redirect that hides one', async () => {
+  await apply(productEvent('a', 1, { title: 'One' }), productEvent('b', 1, { title: 'Two', status: 'draft' }))
+  await apply(productEvent('a', 2, { title: 'Three' }), productDeleted('c', 1))
+  expect(await verifySeo(engine.db)).toEqual([])
+  await engine.db`update seo.sitemap set slug = 'one'`
+  await engine.db`insert into seo.redirects (slug, product_id) values ('two', 'a'), ('lost', 'z')`
+  expect((await verifySeo(engine.db)).map(({ what, detail }) => `${what} ${detail}`).sort()).toEqual([
+    'product a the page is at three, the sitemap says one',
+    'slug lost leads to product z, which has never been',
+    'slug two is the live address of product b',
+  ])
 })
