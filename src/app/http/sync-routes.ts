@@ -1,4 +1,4 @@
-/** Who has a product's or a customer's change and who has not (A, §12), and trying again by hand. */
+/** Who has a product's, a customer's or an order's change and who has not (A, §12), and trying again by hand. */
 import { z } from 'zod'
 import type { Engine } from '../../engine/engine.ts'
 import { retryKey } from '../../engine/failures.ts'
@@ -36,6 +36,7 @@ const answer = z.object({
   services: z.record(z.string(), status),
   productId: z.string().optional(),
   customerId: z.string().optional(),
+  orderId: z.string().optional(),
   version: z.number().optional(),
   detail: z.record(z.string(), z.unknown()).optional(),
 })
@@ -43,7 +44,7 @@ const answer = z.object({
 /** Of what one can ask who has its change. */
 interface Subject {
   /** `product`: a product's path is /products/…, its entity product/…. */
-  what: 'product' | 'customer'
+  what: 'product' | 'customer' | 'order'
   /** The key under which its events stand. */
   keyOf(id: string): string
   /** Who may ask; anybody when absent. */
@@ -53,6 +54,7 @@ interface Subject {
 const subjects: Subject[] = [
   { what: 'product', keyOf: (id) => id },
   { what: 'customer', keyOf: (id) => `customer/${id}`, roles: ['ADMIN'] },
+  { what: 'order', keyOf: (id) => `order/${id}`, roles: ['ADMIN'] },
 ]
 
 export function syncRoutes(app: App, engine: Pick<Engine, 'db' | 'refresh'>, auth: Auth): void {
