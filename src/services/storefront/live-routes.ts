@@ -17,8 +17,8 @@ export function liveRoutes(app: App, db: Database, storefront: Storefront, live:
   app.addHook('preClose', () => live.close())
 
   const follow = async (request: FastifyRequest, reply: FastifyReply, topic: string, ids: string[]) => {
-    live.admit()
     const since = lastSeen(request)
+    live.admit()
     const { locale } = request.query as { locale?: string }
     // Read once before anything is sent: while it can't be read the answer is a problem, not an empty stream.
     await db`select from storefront.clock`

@@ -64,7 +64,12 @@ export class Live {
    * how they stand; rejects, without following, when that can't be read.
    */
   async follow(reader: Reader, topic: string, ids: string[], since: number | undefined): Promise<void> {
-    this.admit()
+    try {
+      this.admit()
+    } catch (error) {
+      reader.end()
+      throw error
+    }
     this.#readers.add(reader)
     reader.onEnd(() => this.#forget(reader, topic, ids))
     const followers = this.#followers.get(topic) ?? new Map<string, Set<Reader>>()

@@ -23,7 +23,14 @@ const image = z.object({
 
 const page = product.omit({ status: true, createdAt: true, updatedAt: true, variants: true }).extend({
   version: z.int(),
-  variants: z.array(variant.extend({ inStock: z.boolean(), effectivePrice: money, reasons: z.array(z.string()) })),
+  variants: z.array(
+    variant.extend({
+      inStock: z.boolean(),
+      effectivePrice: money,
+      promotion: z.string().nullable(),
+      reasons: z.array(z.string()),
+    }),
+  ),
   image: image.nullable(),
   availability,
 })

@@ -9,6 +9,8 @@ export type Variant = Product['variants'][number] & {
   inStock: boolean
   /** What it costs now; its list price while pricing has not said. */
   effectivePrice: Money
+  /** The promotion it is under; null without one. */
+  promotion: string | null
   /** Why it costs that, in words. */
   reasons: string[]
 }
@@ -86,6 +88,7 @@ function viewOf({ version, view, prices, image, stock }: Row): ProductView {
       ...variant,
       inStock: (stock?.[variant.sku] ?? 0) > 0,
       effectivePrice: current ? { amount: current.effective, currency: current.currency } : variant.price,
+      promotion: current?.applied.find(({ kind }) => kind === 'promotion')?.reason.split(':')[0] ?? null,
       reasons: current?.applied.map(({ reason }) => reason) ?? [],
     }
   })

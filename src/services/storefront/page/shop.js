@@ -47,17 +47,18 @@ function offerOf({ variants }) {
   const from = there.length > 0 ? there : variants
   const [best] = from.toSorted((a, b) => a.effectivePrice.amount - b.effectivePrice.amount)
   if (!best) return undefined
-  const { effectivePrice: now, price, compareAtPrice } = best
-  const before = [price, compareAtPrice]
+  const { effectivePrice: now, price, compareAtPrice, promotion } = best
+  // A price that a rule rounded is no offer.
+  const before = [promotion !== null && price, compareAtPrice]
     .filter(Boolean)
-    .reduce((most, each) => (each.amount > most.amount ? each : most))
+    .reduce((most, each) => (each.amount > most.amount ? each : most), now)
   const sale = before.currency === now.currency && before.amount > now.amount
   return {
     now,
     sale,
     before,
     off: sale ? Math.round((1 - now.amount / before.amount) * 100) : 0,
-    why: best.reasons[0]?.split(':')[0],
+    why: promotion,
     varies: from.some((variant) => variant.effectivePrice.amount !== now.amount),
   }
 }
@@ -106,7 +107,8 @@ function placeholder({ id, title }) {
         'dominant-baseline': 'central',
         'font-size': 68,
         'font-weight': 700,
-        fill: tone(10, 38),
+        fill: tone(10, 40),
+        'fill-opacity': 0.7,
       },
       [...title.trim()][0]?.toUpperCase() ?? '·',
     ),
