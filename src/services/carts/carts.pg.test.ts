@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createTestDatabase } from '../../../test/database.ts'
+import { madeEvent } from '../../../test/made-events.ts'
 import { sellingServices } from '../../../test/selling.ts'
 import { type TestServer, testServer } from '../../app/http/server-testing.ts'
+import type { Projection } from '../../engine/consumer.ts'
 import { type TestEngine, testEngine } from '../../testing.ts'
 import { type CartsService, cartsService } from './service.ts'
 
@@ -173,6 +175,19 @@ test('older and repeated events change nothing', async () => {
   await engine.db`update lockstep.consumers set position = 0, epoch = epoch + 1 where name = 'carts'`
   await told()
   expect(await call('GET', `/carts/${cartId}`)).toEqual(before)
+})
+
+test('a cart that was bought stays as it was', async () => {
+  const cartId = await cartWith(2)
+  const completed = madeEvent('checkout.completed', 'checkout/k', 'checkout/k', 5, { checkout: { id: 'k', cartId } })
+  const [follower] = carts.consumers as [Projection]
+  for (let n = 0; n < 2; n++) await engine.db.begin((tx) => follower.apply([completed], tx))
+  await stock(0)
+  await told()
+  const { body } = await call('GET', `/carts/${cartId}`)
+  expect(body).toMatchObject({ status: 'bought', checkoutId: 'k', buyable: false, lines: [{ notices: [] }] })
+  const late = await call('PUT', `/carts/${cartId}/lines/${sku}`, { quantity: 1 })
+  expect(late).toMatchObject({ status: 409, body: { type: '/problems/cart-checked-out', checkoutId: 'k' } })
 })
 
 test('a cart belongs to somebody, and is found by whose it is', async () => {
