@@ -83,6 +83,7 @@ export class Live {
       if (this.#tick === 0) this.#tick = tick
       // A place beyond the end is of another database: everything is new.
       const seen = since !== undefined && since <= tick ? since : -1
+      reader.since(seen)
       const changes = await this.#topics[topic]?.changed(ids, seen)
       for (const id of ids) {
         const change = changes?.get(id)

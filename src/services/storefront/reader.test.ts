@@ -51,9 +51,12 @@ test('a slow reader misses states in between, and only things followed wait for 
   expect(told(socket)).toEqual(['{"a":1}', '{"a":1000}', '{"b":1000}'])
 })
 
-test('an older state never follows a newer one', () => {
+test('an older state never follows a newer one, and none is told twice', () => {
   const { socket, reader } = open(9)
+  reader.since(1)
+  reader.push('a', 1, 'product', { a: 'told before' })
   reader.push('a', 2, 'product', { a: 'new' })
+  reader.push('a', 2, 'product', { a: 'again' })
   reader.push('a', 1, 'product', { a: 'old' })
   expect(told(socket)).toEqual(['{"a":"new"}'])
 })

@@ -13,6 +13,7 @@ export class Reader {
   /** What waits for room, by thing: a newer state takes the place of an older one. */
   readonly #pending = new Map<string, { event: string; data: object }>()
   readonly #told = new Map<string, number>()
+  #since = -1
   /** Everything up to here was told, or waits; undefined until all things were told once. */
   #place: number | undefined
   #marked: number | undefined
@@ -47,9 +48,14 @@ export class Reader {
     else this.#ended = ended
   }
 
-  /** The state of a thing as of a tick. An older one than was told already is passed over. */
+  /** What was told before, on another connection: all states up to a tick. */
+  since(tick: number): void {
+    this.#since = tick
+  }
+
+  /** The state of a thing as of a tick. One that was told already, or is older, is passed over. */
   push(thing: string, tick: number, event: string, data: object): void {
-    if (this.#over || tick < (this.#told.get(thing) ?? -1)) return
+    if (this.#over || tick <= (this.#told.get(thing) ?? this.#since)) return
     this.#told.set(thing, tick)
     this.#pending.delete(thing)
     this.#pending.set(thing, { event, data })
