@@ -12,10 +12,10 @@ export interface Generations {
   renew(tags: readonly string[]): Promise<void>
 }
 
-/** Keeps entries; the least recently used leave first. Never rejects: what can't be reached holds nothing. */
+/** Keeps entries; the least recently used leave first. Rejects only when the generations do: what can't be reached holds nothing. */
 export interface Store {
-  /** What was set under exactly these generations. */
-  get(key: string, generations: string): Promise<Kept | undefined>
+  /** What was set under exactly these generations; it may be looked for while they are not known yet. */
+  get(key: string, generations: Promise<string>): Promise<Kept | undefined>
   set(key: string, generations: string, kept: Kept, seconds: number): Promise<void>
   /** Makes room at once; that nothing of before is given any more, generations see to. */
   clear(): Promise<void>
@@ -89,13 +89,15 @@ export class Cache {
   async fetch<Value>({ key, tags }: Place, make: () => Promise<Made<Value>>): Promise<Value> {
     const { store, generations } = this.#parts
     let now: string
+    let kept: Kept | undefined
     try {
-      now = await generations.read([EVERYTHING, ...tags])
+      const reading = generations.read([EVERYTHING, ...tags])
+      kept = await store.get(key, reading)
+      now = await reading
     } catch {
       this.#bypassed++
       return (await make()).value
     }
-    const kept = await store.get(key, now)
     if (kept) {
       this.#hits++
       return kept.value as Value

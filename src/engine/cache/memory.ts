@@ -19,9 +19,17 @@ export class MemoryStore implements Store {
     })
   }
 
-  async get(key: string, generations: string): Promise<Kept | undefined> {
+  async get(key: string, generations: Promise<string>): Promise<Kept | undefined> {
+    return this.held(key, await generations)
+  }
+
+  held(key: string, generations: string): Kept | undefined {
     const held = this.#held.get(key)
     return held?.generations === generations ? held : undefined
+  }
+
+  has(key: string): boolean {
+    return this.#held.has(key)
   }
 
   async set(key: string, generations: string, { value }: Kept, seconds: number): Promise<void> {

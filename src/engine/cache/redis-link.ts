@@ -14,6 +14,7 @@ const COMMAND_MS = 500
 
 const options: RedisOptions = {
   lazyConnect: true,
+  enableAutoPipelining: true,
   connectTimeout: 2_000,
   commandTimeout: COMMAND_MS,
   // Refused at once instead of kept for later: whoever reads asks the database.

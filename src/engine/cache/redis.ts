@@ -28,6 +28,8 @@ const getScript = `
   else redis.call('zrem', KEYS[2], KEYS[1]) end
   return text`
 
+const renewScript = `for _, key in ipairs(KEYS) do redis.call('set', key, ARGV[1], 'ex', ARGV[2]) end`
+
 /** Keys stand in Redis as they are; beside them a sorted set of each cache's keys by last use. */
 export class RedisStore implements Store {
   readonly #link: RedisLink
@@ -47,15 +49,22 @@ export class RedisStore implements Store {
     return this.#evictions
   }
 
-  async get(key: string, generations: string): Promise<Kept | undefined> {
-    const near = await this.#near.get(key, generations)
+  async get(key: string, generations: Promise<string>): Promise<Kept | undefined> {
+    // Both questions travel together unless the answer may be here.
+    const early = this.#near.has(key) ? undefined : this.#far(key)
+    const now = await generations
+    const near = this.#near.held(key, now)
     if (near) return near
-    const text = await this.#ask((redis) => redis.eval(getScript, 2, key, this.#lru))
-    const held = typeof text === 'string' ? parsed(text) : undefined
-    if (held?.generations !== generations) return undefined
+    const held = await (early ?? this.#far(key))
+    if (held?.generations !== now) return undefined
     const seconds = (held.until - Date.now()) / 1_000
-    if (seconds > 0) await this.#near.set(key, generations, held, seconds)
+    if (seconds > 0) await this.#near.set(key, now, held, seconds)
     return held
+  }
+
+  async #far(key: string): Promise<Held | undefined> {
+    const text = await this.#ask((redis) => redis.eval(getScript, 2, key, this.#lru))
+    return typeof text === 'string' ? parsed(text) : undefined
   }
 
   async set(key: string, generations: string, kept: Kept, seconds: number): Promise<void> {
@@ -125,16 +134,11 @@ export class RedisGenerations implements Generations {
     })
   }
 
-  /** One round trip. If Redis can't be told, it is asked nothing more until everything in it counts as forgotten. */
+  /** One command, whose cost is that of the tags alone. If Redis can't be told, it is asked nothing more until everything in it counts as forgotten. */
   async renew(tags: readonly string[]): Promise<void> {
-    await this.#link
-      .use(async (redis) => {
-        const pipeline = redis.pipeline()
-        for (const tag of tags) pipeline.set(this.#key(tag), random(), 'EX', tagSeconds)
-        const answers = (await pipeline.exec()) ?? []
-        for (const [error] of answers) if (error) throw error
-      })
-      .catch(() => {})
+    if (tags.length === 0) return
+    const keys = tags.map((tag) => this.#key(tag))
+    await this.#link.use((redis) => redis.eval(renewScript, keys.length, ...keys, random(), tagSeconds)).catch(() => {})
   }
 
   #key(tag: string): string {
