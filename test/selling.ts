@@ -18,12 +18,13 @@ export function sellingServices(
   const selling = joint(engine, [stock, ordersSource])
   const pricing = pricingService(engine)
   const customers = customersService(engine)
-  const inventory = inventoryService(engine, settings, selling.of(stock))
+  const orders = ordersService(engine, { joint: selling, stock, pricesOf: pricing.pricesOf, open: customers.open })
+  const inventory = inventoryService(engine, settings, selling.of(stock), orders.sell)
   const changing = joint(engine, [catalogSource, stock])
   return [
     catalogService(engine, { joint: changing, stock, counting: inventory.counting }),
     inventory,
-    ordersService(engine, { joint: selling, stock, pricesOf: pricing.pricesOf, open: customers.open }),
+    orders,
     pricing,
     customers,
   ]

@@ -49,11 +49,11 @@ export function wire(
   // An order and the stock it takes are one command.
   const stock = inventorySource(config.stock)
   const selling = joint(engine, [stock, ordersSource])
-  const inventory = inventoryService(engine, config.stock, selling.of(stock))
+  const orders = ordersService(engine, { joint: selling, stock, pricesOf: pricing.pricesOf, open: customers.open })
+  const inventory = inventoryService(engine, config.stock, selling.of(stock), orders.sell)
   // A change of a product and of what is on hand of it is one command too.
   const changing = joint(engine, [catalogSource, stock])
   const catalog = catalogService(engine, { joint: changing, stock, counting: inventory.counting })
-  const orders = ordersService(engine, { joint: selling, stock, pricesOf: pricing.pricesOf, open: customers.open })
   const payments = paymentsService(engine, config.payments)
   const carts = cartsService(engine)
   return {

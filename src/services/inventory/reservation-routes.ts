@@ -2,10 +2,10 @@
 import { randomUUIDv7 } from 'node:crypto'
 import { z } from 'zod'
 import type { Database } from '../../engine/database.ts'
-import type { Executor } from '../../engine/executor.ts'
+import type { CommandOptions, Executor } from '../../engine/executor.ts'
 import { type App, commandOptions, notFound } from '../../engine/http.ts'
 import { identifier } from '../../engine/text.ts'
-import type { Command } from './commands.ts'
+import type { Command, Line } from './commands.ts'
 import { readReservation } from './ledger-queries.ts'
 import { allocatedLine, lines } from './lines.ts'
 import type { InventorySettings } from './settings.ts'
@@ -37,11 +37,18 @@ const view = z.object({
   lines: z.array(z.object({ sku: z.string(), warehouseId: z.string(), quantity: z.int() })),
 })
 
+/** Sells a reservation that was made for an order as that order, at the prices of the moment. */
+export type Sell = (
+  sale: { orderId: string; reservationId: string; lines: Line[] },
+  options: CommandOptions,
+) => Promise<Pick<Answer, 'lines'>>
+
 export function reservationRoutes(
   app: App,
   db: Database,
   execute: Executor<Command>['execute'],
   settings: Pick<InventorySettings, 'reservationTtlSeconds'>,
+  sell?: Sell,
 ): void {
   const config = { roles: ['ADMIN'] }
 
@@ -81,8 +88,13 @@ export function reservationRoutes(
       config,
     },
     async (request) => {
-      const command: Command = { type: 'confirm', reservationId: request.params.id }
-      return (await execute(command, commandOptions(request))).answer as Answer
+      const { id: reservationId } = request.params
+      const options = commandOptions(request)
+      const { orderId, expiresAt, lines = [] } = (sell && (await readReservation(db, reservationId))) ?? {}
+      if (!sell || orderId === undefined || expiresAt === undefined)
+        return (await execute({ type: 'confirm', reservationId }, options)).answer as Answer
+      const sold = await sell({ orderId, reservationId, lines }, options)
+      return { reservationId, orderId, status: 'confirmed' as const, expiresAt, lines: sold.lines }
     },
   )
 

@@ -13,7 +13,7 @@ import type { InventoryFact } from './facts.ts'
 import { CatalogFollower } from './follow-catalog.ts'
 import { itemRoutes } from './item-routes.ts'
 import { itemsOfProduct, leadTimeOf, type ProductInventory, productInventoryOf } from './queries.ts'
-import { reservationRoutes } from './reservation-routes.ts'
+import { reservationRoutes, type Sell } from './reservation-routes.ts'
 import { type InventorySettings, inventoryDefaults } from './settings.ts'
 import type { State } from './state.ts'
 import { stocktakeRoutes } from './stocktake-routes.ts'
@@ -44,11 +44,12 @@ export function inventorySource(given: Partial<InventorySettings> = {}): Source<
   }
 }
 
-/** `execute` carries out its commands: where others move stock too, the executor that they share. */
+/** `execute` carries out its commands: where others move stock too, the executor that they share. `sell` makes orders of reservations. */
 export function inventoryService(
   engine: Engine,
   given: Partial<InventorySettings> = {},
   execute: Executor<Command>['execute'] = engine.executor(inventorySource(given)).execute,
+  sell?: Sell,
 ): InventoryService {
   const settings = { ...inventoryDefaults, ...given }
   const { db, log } = engine
@@ -60,7 +61,7 @@ export function inventoryService(
     consumers: [follower.projection()],
     routes(app) {
       itemRoutes(app, db, execute, follower, settings)
-      reservationRoutes(app, db, execute, settings)
+      reservationRoutes(app, db, execute, settings, sell)
       deliveryRoutes(app, db, execute)
       stocktakeRoutes(app, db, execute)
       warehouseRoutes(app, db)

@@ -299,6 +299,30 @@ test('a reservation becomes an order at the prices given, once, and only as the 
   await inventory.execute({ type: 'release', reservationId: `r2-${id}` })
 })
 
+test('a reservation made for an order and confirmed is that order, whoever confirms it', async () => {
+  const { id, skus } = await product(5)
+  const reserve = async () =>
+    (await call('POST', '/reservations', { orderId: `o-${id}`, lines: [{ sku: skus[0], quantity: 2 }] })).body
+  const { reservationId } = await reserve()
+  const confirmed = await call('POST', `/reservations/${reservationId}/confirm`)
+  expect(confirmed).toMatchObject({
+    status: 200,
+    body: { reservationId, orderId: `o-${id}`, status: 'confirmed', lines: [{ sku: skus[0], allocations: main(2) }] },
+  })
+  expect((await call('POST', `/reservations/${reservationId}/confirm`)).body).toEqual(confirmed.body)
+  expect((await call('GET', `/orders/o-${id}`)).body).toMatchObject({
+    status: 'confirmed',
+    reservationId,
+    totals: [{ amount: 200, currency: 'EUR' }],
+  })
+  const second = await reserve()
+  const again = await call('POST', `/reservations/${second.reservationId}/confirm`)
+  expect([again.status, again.body.type]).toEqual([409, '/problems/already-exists'])
+  await call('POST', `/reservations/${second.reservationId}/release`)
+  expect((await call('POST', `/orders/o-${id}/cancel`)).body.status).toBe('cancelled')
+  expect(await available(id)).toEqual([5])
+})
+
 test('the latest orders are listed page by page, newest first, by customer, status and time', async () => {
   const { skus } = await product(100)
   const placed: string[] = []

@@ -5,7 +5,7 @@ import type { App } from '../../engine/http.ts'
 import type { AnySource, Deed, Joint } from '../../engine/joint.ts'
 import type { Engine, Service } from '../../engine/service.ts'
 import { buyersProjection, type Open } from './buyers.ts'
-import type { OrdersCommand } from './commands.ts'
+import type { OrderAnswer, OrdersCommand } from './commands.ts'
 import type { OrderDeed, Sold } from './decider.ts'
 import { inTurns, type PricesOf, priced } from './prices.ts'
 import { ordersRoutes } from './routes.ts'
@@ -14,6 +14,8 @@ import { type Finding, verifyOrders } from './verify.ts'
 
 export interface OrdersService extends Service<App> {
   execute: Executor<OrdersCommand>['execute']
+  /** Makes the order of a reservation that was made for one. */
+  sell(sale: Omit<Extract<OrdersCommand, { type: 'confirm' }>, 'type'>, options?: CommandOptions): Promise<OrderAnswer>
   verify(sql: Sql): Promise<Finding[]>
 }
 
@@ -36,6 +38,9 @@ export function ordersService(engine: Engine, selling: Selling): OrdersService {
     consumers: [buyersProjection()],
     routes: (app) => ordersRoutes(app, engine.db, execute, selling.open ?? (async () => new Map())),
     execute,
+    async sell(sale, options) {
+      return (await execute({ type: 'confirm', ...sale }, options)).answer as OrderAnswer
+    },
     verify: verifyOrders,
   }
 }
