@@ -80,7 +80,7 @@ function bracketTags(min: number, max: number): string[] {
   return [first, ...inside]
 }
 
-/** What can be seen of a product in answers. */
+/** What answers are told apart by, of a product. */
 export interface Shown {
   product_id: string
   live: boolean
@@ -89,22 +89,27 @@ export interface Shown {
   price_min: number | null
   price_max: number | null
   text_hash: string
-  /** Of the row's version: it was written anew where it differs. */
-  written: string
 }
 
 export const shown = (productIds: string[], tx: Sql) =>
   tx<Shown>`
-    select product_id, live, vendor_id, category, price_min, price_max, text_hash::text, xmin::text as written
+    select product_id, live, vendor_id, category, price_min, price_max, text_hash::text
       from search.products where product_id = any(${productIds}::text[])`
 
-/** The tags of all answers that may differ after the change. */
-export function changedTags(before: Shown[], after: Shown[]): string[] {
+/** Those of the products that this transaction has written anew. */
+export const written = (productIds: string[], tx: Sql) =>
+  tx<Shown>`
+    select product_id, live, vendor_id, category, price_min, price_max, text_hash::text
+      from search.products where product_id = any(${productIds}::text[]) and xmin = pg_current_xact_id()::xid`
+
+/** The tags of all answers that may differ after the change. Of products that are not among the `compared` neither text nor price nor place changed. */
+export function changedTags(compared: readonly string[], before: Shown[], after: Shown[]): string[] {
+  const comparedIds = new Set(compared)
   const old = new Map(before.map((row) => [row.product_id, row]))
   const tags = new Set<string>()
   for (const row of after) {
-    const was = old.get(row.product_id)
-    if (was?.written === row.written || !(was?.live || row.live)) continue
+    const was = comparedIds.has(row.product_id) ? old.get(row.product_id) : row
+    if (!(was?.live || row.live)) continue
     for (const one of [was, row]) if (one?.live) for (const tag of tagsOfRow(one)) tags.add(tag)
     if (was?.live !== row.live) tags.add(generalTag)
     if (was?.live !== row.live || was?.text_hash !== row.text_hash) tags.add(textTag)

@@ -5,7 +5,7 @@ import type { LoggedEvent } from '../../engine/event.ts'
 import type { Product } from '../catalog/events.ts'
 import type { Stock } from '../inventory/events.ts'
 import type { PriceData } from '../pricing/events.ts'
-import { changedTags, shown } from './answer-cache.ts'
+import { changedTags, shown, written } from './answer-cache.ts'
 import { everything, renewTags } from './generations.ts'
 import { correctable } from './spelling.ts'
 import { lookupKey, plainWords, searchVector } from './words.ts'
@@ -26,17 +26,18 @@ export function searchProjection(renewed: (tags: number) => void = () => {}): Pr
       const products = changes.filter((change) => change.type.startsWith('product.'))
       const prices = changes.filter((change) => change.type.startsWith('price.'))
       const stock = changes.filter((change) => change.type.startsWith('stock.'))
-      const keys = [...new Set(changes.map((change) => change.key))].sort()
+      const keys = [...new Set(changes.map((change) => change.key))]
+      const compared = [...new Set([...products, ...prices].map((change) => change.key))]
       // Pipelined: one round trip, executed in this order.
       const [before, , , , , after] = await Promise.all([
-        shown(keys, tx),
+        compared.length > 0 ? shown(compared, tx) : [],
         prices.length > 0 && savePrices(prices, tx),
         products.length > 0 && saveProducts(products, tx),
         stock.length > 0 && saveStock(stock, tx),
         deriveInStock(keys, tx),
-        shown(keys, tx),
+        written(keys, tx),
       ])
-      const tags = changedTags(before, after)
+      const tags = changedTags(compared, before, after)
       await renewTags(tags, tx)
       renewed(tags.length)
     },
