@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { assumed, holdingOf, inWords, type ProductInventory } from './availability.ts'
-import { AvailabilityCache, cacheKey } from './availability-cache.ts'
 import { languageFor, readLanguages } from './messages.ts'
+import { placeOf } from './storefront.ts'
 
 const inventory = (available: number, more: Partial<ProductInventory> = {}): ProductInventory => ({
   totalQuantityAvailable: available,
@@ -86,45 +86,6 @@ describe('messages', () => {
   })
 })
 
-describe('the cache', () => {
-  test('keys are as document C writes them', () => {
-    expect(cacheKey('prod_1', 2)).toBe('product_availability_prod_1_2')
-  })
-
-  test('a drop takes all quantities of that product and no other', () => {
-    const cache = new AvailabilityCache()
-    for (const [product, quantity] of [
-      ['a', 1],
-      ['a', 2],
-      ['b', 1],
-    ] as const)
-      cache.begin(product, quantity)(assumed, 60)
-    cache.drop('a')
-    expect([cache.get('a', 1), cache.get('a', 2)]).toEqual([undefined, undefined])
-    expect(cache.get('b', 1)).toBe(assumed)
-  })
-
-  test('a life of no seconds keeps nothing', () => {
-    const cache = new AvailabilityCache()
-    cache.begin('a', 1)(assumed, 0)
-    expect(cache.get('a', 1)).toBeUndefined()
-  })
-
-  test('a slow reader does not put back what was dropped while it read', () => {
-    const cache = new AvailabilityCache()
-    const keep = cache.begin('a', 1)
-    cache.drop('a')
-    keep(assumed, 60)
-    expect(cache.get('a', 1)).toBeUndefined()
-    cache.begin('a', 1)(assumed, 60)
-    expect(cache.get('a', 1)).toBe(assumed)
-  })
-
-  test('nor when so many drops came that its own was forgotten', () => {
-    const cache = new AvailabilityCache(3)
-    const keep = cache.begin('a', 1)
-    for (const product of ['a', 'b', 'c', 'd', 'e']) cache.drop(product)
-    keep(assumed, 60)
-    expect(cache.get('a', 1)).toBeUndefined()
-  })
+test('answers are kept under the keys that document C writes', () => {
+  expect(placeOf('prod_1', 2).key).toBe('product_availability_prod_1_2')
 })

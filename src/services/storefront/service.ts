@@ -1,12 +1,12 @@
 /** Storefront: what a shop shows, with availability cached as document C says and dropped by events, and told live. */
+import { Caches } from '../../engine/cache/caches.ts'
 import type { App } from '../../engine/http.ts'
 import type { Engine, Service } from '../../engine/service.ts'
-import { AvailabilityCache } from './availability-cache.ts'
 import { Live } from './live.ts'
 import { liveRoutes } from './live-routes.ts'
 import { storefrontRoutes } from './routes.ts'
 import { shopRoutes } from './shop-routes.ts'
-import { Storefront, type StorefrontSettings, storefrontDefaults } from './storefront.ts'
+import { Storefront, type StorefrontSettings, storefrontDefaults, tagOf } from './storefront.ts'
 import { storefrontProjection } from './storefront-projection.ts'
 import { orderTopic, productTopic } from './topics.ts'
 
@@ -15,13 +15,15 @@ export type StorefrontOptions = Pick<StorefrontSettings, 'inventory'> & Partial<
 export function storefrontService(
   engine: Engine,
   options: StorefrontOptions,
+  caches = new Caches(engine.log),
 ): Service<App> & Pick<Storefront, 'availability'> {
   const { db, log } = engine
   const settings = { ...storefrontDefaults, ...options }
-  const cache = new AvailabilityCache()
+  const cache = caches.open('availability')
   const storefront = new Storefront(db, log, settings, cache)
   engine.observe(['stock.*', 'product.*'], (events) => {
-    for (const event of events) cache.drop(event.key)
+    // What can't be dropped can't be read either: then every question goes to inventory.
+    cache.drop([...new Set(events.map(({ key }) => tagOf(key)))]).catch(() => {})
   })
   const topics = { product: productTopic(db, storefront, cache), order: orderTopic(db) }
   const live = new Live(db, log, topics, settings.liveConnections)

@@ -6,19 +6,20 @@ import { createTestDatabase } from '../../../test/database.ts'
 import { applySchema, madeEvent, productDeleted, productEvent, stockEvent } from '../../../test/made-events.ts'
 import { openAuth } from '../../app/http/auth.ts'
 import { buildServer, httpDefaults } from '../../app/http/server.ts'
+import type { Cache } from '../../engine/cache/cache.ts'
+import { Caches } from '../../engine/cache/caches.ts'
 import { type Database, openDatabase } from '../../engine/database.ts'
 import type { LoggedEvent } from '../../engine/event.ts'
 import { testEngine } from '../../testing.ts'
 import { type InventoryService, inventoryService } from '../inventory/service.ts'
 import type { ProductInventory } from './availability.ts'
-import { AvailabilityCache } from './availability-cache.ts'
 import { storefrontService } from './service.ts'
-import { Storefront, type StorefrontSettings, storefrontDefaults } from './storefront.ts'
+import { Storefront, type StorefrontSettings, storefrontDefaults, tagOf } from './storefront.ts'
 import { storefrontProjection } from './storefront-projection.ts'
 
 const projection = storefrontProjection()
 let db: Database
-let cache: AvailabilityCache
+let cache: Cache
 let storefront: Storefront
 let inventory: (productId: string) => Promise<ProductInventory>
 let asked: number
@@ -39,7 +40,7 @@ beforeAll(async () => {
 })
 beforeEach(async () => {
   await db.begin((tx) => projection.reset?.(tx) ?? Promise.resolve())
-  cache = new AvailabilityCache()
+  cache = new Caches(log).open('availability')
   asked = 0
   inventory = async () => holds(85)
   const ask = (productId: string) => {
@@ -133,9 +134,21 @@ test('inventory is asked once until an event drops the answer', async () => {
   expect(await storefront.availability('a', 1)).toMatchObject({ displayStatus: 'IN_STOCK' })
   expect(asked).toBe(1)
   inventory = async () => holds(0)
-  cache.drop('a')
+  await cache.drop([tagOf('a')])
   expect(await storefront.availability('a', 1)).toMatchObject({ displayStatus: 'OUT_OF_STOCK' })
   expect(asked).toBe(2)
+})
+
+test('a slow answer from before a change is not given after it', async () => {
+  let answer: (inventory: ProductInventory) => void = () => {}
+  inventory = () => new Promise((resolve) => (answer = resolve))
+  const slow = storefront.availability('a', 1)
+  await expect.poll(() => asked).toBe(1)
+  await cache.drop([tagOf('a')])
+  answer(holds(85))
+  await slow
+  inventory = async () => holds(0)
+  expect(await storefront.availability('a', 1)).toMatchObject({ displayStatus: 'OUT_OF_STOCK' })
 })
 
 test('when inventory can not be asked the product is taken to be available, and it is asked again', async () => {
@@ -160,7 +173,7 @@ test('an inventory whose database is gone can not be asked; what was asked befor
   expect(await storefront.availability('a', 1)).toMatchObject({ displayStatus: 'OUT_OF_STOCK' })
   await elsewhere.drop()
   expect(await storefront.availability('a', 1)).toMatchObject({ displayStatus: 'OUT_OF_STOCK' })
-  cache.drop('a')
+  await cache.drop([tagOf('a')])
   const assumed = { isAvailable: true, displayStatus: 'IN_STOCK', message: 'In Stock', leadTimeEstimate: null }
   expect(await storefront.availability('a', 1)).toEqual(assumed)
   await engine.close()

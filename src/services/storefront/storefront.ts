@@ -1,5 +1,6 @@
 /** What a shop shows: views from the projection, availability from inventory through the cache, in the customer's language. */
 import type { Logger } from 'pino'
+import type { Cache } from '../../engine/cache/cache.ts'
 import type { Database } from '../../engine/database.ts'
 import { notFound } from '../../engine/http.ts'
 import { Unavailable } from '../../engine/unavailable.ts'
@@ -11,7 +12,6 @@ import {
   type ProductAvailability,
   type ProductInventory,
 } from './availability.ts'
-import type { AvailabilityCache } from './availability-cache.ts'
 import { type Language, languageFor, readLanguages } from './messages.ts'
 import { listProducts, type ProductView, readProducts } from './views.ts'
 
@@ -44,9 +44,9 @@ export class Storefront {
   private readonly db: Database
   private readonly log: Logger
   private readonly settings: StorefrontSettings
-  private readonly cache: AvailabilityCache
+  private readonly cache: Cache
 
-  constructor(db: Database, log: Logger, settings: StorefrontSettings, cache: AvailabilityCache) {
+  constructor(db: Database, log: Logger, settings: StorefrontSettings, cache: Cache) {
     this.db = db
     this.log = log
     this.settings = settings
@@ -86,16 +86,16 @@ export class Storefront {
 
   /** Throws `unavailable` when inventory can't be asked and nothing is to be assumed. */
   private async holding(productId: string, quantity: number): Promise<Holding> {
-    const cached = this.cache.get(productId, quantity)
-    if (cached) return cached
-    const keep = this.cache.begin(productId, quantity)
     const { lowStockThreshold, cacheLowSeconds, cacheSeconds, withoutInventory } = this.settings
     try {
-      const inventory = await this.settings.inventory(productId)
-      const low = inventory.isLowStock || inventory.totalQuantityAvailable <= lowStockThreshold
-      const holding = holdingOf(inventory, quantity, lowStockThreshold)
-      keep(holding, low ? cacheLowSeconds : cacheSeconds)
-      return holding
+      return await this.cache.fetch(placeOf(productId, quantity), async () => {
+        const inventory = await this.settings.inventory(productId)
+        const low = inventory.isLowStock || inventory.totalQuantityAvailable <= lowStockThreshold
+        return {
+          value: holdingOf(inventory, quantity, lowStockThreshold),
+          seconds: low ? cacheLowSeconds : cacheSeconds,
+        }
+      })
     } catch (error) {
       const assuming = withoutInventory === 'available'
       const then = assuming ? 'assuming the product is available' : 'its availability is not told'
@@ -105,3 +105,10 @@ export class Storefront {
     }
   }
 }
+
+/** C, Example: the key of a cached availability. A change drops a product's answers for all quantities. */
+export const placeOf = (productId: string, quantity: number) => ({
+  key: `product_availability_${productId}_${quantity}`,
+  tags: [tagOf(productId)],
+})
+export const tagOf = (productId: string) => `product:${productId}`
