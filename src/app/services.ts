@@ -83,7 +83,7 @@ export function wire(
       },
     }),
     seo: seoService(engine, config.seo),
-    storefront: storefrontService(engine, { ...config.storefront, inventory: inventory.ofProduct }),
+    storefront: storefrontService(engine, { ...config.storefront, inventory: inventory.ofProduct }, caches),
     analytics: analyticsService(engine, config.analytics),
     marketing: marketingService(engine, { reveal: customers.reveal }),
     notifications: notificationsService(engine, {
