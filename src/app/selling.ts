@@ -40,8 +40,9 @@ export function sellingFrom({ inventory, orders, ttlSeconds }: Sellers): Selling
         orders.execute({ type: 'cancel', orderId: subject.id, reason: 'checkout' }, by(key, subject)),
       ),
 
-    async markPaid(subject, key) {
-      await orders.execute({ type: 'mark', orderId: subject.id, status: 'paid' }, by(key, subject))
+    // Without a key: an order that is paid is not made so twice.
+    async markPaid({ id, correlationId }) {
+      await orders.execute({ type: 'mark', orderId: id, status: 'paid' }, { actor: 'checkout', correlationId })
     },
   }
 }

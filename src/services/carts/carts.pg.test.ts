@@ -23,6 +23,7 @@ beforeAll(async () => {
   authorization = `Bearer ${await server.token()}`
 })
 afterAll(async () => {
+  expect(await carts.verify(engine.db)).toEqual([])
   await server.app.close()
   await engine.close()
 })

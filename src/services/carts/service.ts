@@ -1,4 +1,5 @@
 /** Carts: the source of what people mean to buy, validated as stock and prices change. */
+import type { Sql } from '../../engine/database.ts'
 import type { Executor } from '../../engine/executor.ts'
 import type { App } from '../../engine/http.ts'
 import type { Engine, Service } from '../../engine/service.ts'
@@ -8,12 +9,14 @@ import { type CartView, readCart } from './read.ts'
 import { cartRoutes } from './routes.ts'
 import { cartsStore } from './store.ts'
 import { Teller } from './teller.ts'
+import { type Finding, verifyCarts } from './verify.ts'
 
 export interface CartsService extends Service<App> {
   execute: Executor<CartsCommand>['execute']
   cart(id: string): Promise<CartView | undefined>
   /** Tells a page of carts what became of their lines; answers whether more is left. */
   tellOnce(): Promise<boolean>
+  verify(sql: Sql): Promise<Finding[]>
 }
 
 export function cartsService(engine: Engine): CartsService {
@@ -28,5 +31,6 @@ export function cartsService(engine: Engine): CartsService {
     execute,
     cart: (id) => readCart(engine.db, id),
     tellOnce: () => teller.runOnce(),
+    verify: verifyCarts,
   }
 }

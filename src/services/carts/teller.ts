@@ -48,16 +48,24 @@ export class Teller {
     }
   }
 
-  /** A page of each product; answers whether more is left. */
+  /** A page of each product whose turn it is; answers whether anything got on and more may be left. */
   async runOnce(signal = never): Promise<boolean> {
     const tellings = await this.#db<Telling>`
-      select product_id as "productId", position, after_cart as after from carts.tellings order by position limit ${turns}`
+      select product_id as "productId", position, after_cart as after from carts.tellings order by last_turn limit ${turns}`
+    let told = 0
     for (const telling of tellings) {
       const begun = performance.now()
-      await this.#tell(telling)
+      try {
+        await this.#tell(telling)
+        told++
+      } catch (error) {
+        const { productId } = telling
+        this.#log.warn({ err: error, productId }, 'carts could not be told of a change; trying again')
+        await this.#db`update carts.tellings set last_turn = clock_timestamp() where product_id = ${productId}`
+      }
       await pause((performance.now() - begun) * pausePart, signal)
     }
-    return tellings.length > 0
+    return told > 0
   }
 
   async #tell({ productId, position, after }: Telling): Promise<void> {
@@ -80,7 +88,7 @@ export class Teller {
     )
     if (carts.length === page) {
       await this.#db`
-        update carts.tellings set after_cart = ${carts.at(-1)?.id}
+        update carts.tellings set after_cart = ${carts.at(-1)?.id}, last_turn = clock_timestamp()
         where  product_id = ${productId} and position = ${position} and after_cart = ${after}`
       return
     }

@@ -121,7 +121,7 @@ async function wrong(): Promise<string[]> {
     where  case c.status when 'completed' then o.status is distinct from 'paid' else o.status <> 'cancelled' end
     union all
     select format('%s has %s reserved', sku, reserved) from inventory.levels where reserved <> 0`
-  const findings = await inventory.verify(engine.db)
+  const findings = [...(await inventory.verify(engine.db)), ...(await checkout.verify(engine.db))]
   return [...rows.map((row) => row.wrong), ...findings.map((finding) => JSON.stringify(finding))]
 }
 

@@ -25,7 +25,7 @@ export interface Selling {
   confirmOrder(subject: Subject, key: string): Promise<void>
   /** Takes the order back, and its units into stock. */
   cancelOrder(subject: Subject, key: string): Promise<void>
-  markPaid(subject: Subject, key: string): Promise<void>
+  markPaid(subject: Subject): Promise<void>
 }
 
 export type PayingOutcome =

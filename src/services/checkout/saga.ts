@@ -64,7 +64,7 @@ export const saga: readonly Step[] = [
     async do(subject, { paying, selling }, key) {
       const { payment, total: amount, currency } = subject
       approved(await paying.capture({ key, payment, amount, currency }))
-      await selling.markPaid(subject, `${key}/paid`)
+      await selling.markPaid(subject)
     },
     async undo({ id, payment, total: amount, currency }, { paying }, key) {
       const answer = await paying.capture({ key: stepKey(id, 'capture'), payment, amount, currency })

@@ -1,4 +1,5 @@
 /** Checkout: a saga over stock, payment and order that ends as a paid order or as if it had never been. */
+import type { Sql } from '../../engine/database.ts'
 import type { App } from '../../engine/http.ts'
 import type { Engine, Service } from '../../engine/service.ts'
 import { Checkouts } from './checkouts.ts'
@@ -7,6 +8,7 @@ import { Driver } from './driver.ts'
 import type { CartReader, Paying, Quote, Selling } from './ports.ts'
 import { checkoutRoutes } from './routes.ts'
 import { checkoutStore } from './store.ts'
+import { type Finding, verifyCheckouts } from './verify.ts'
 
 export interface CheckoutOptions extends Partial<CheckoutRules> {
   selling: Selling
@@ -21,6 +23,7 @@ export interface CheckoutService extends Service<App> {
   start: Checkouts['start']
   outcome: Checkouts['outcome']
   driver: Driver
+  verify(sql: Sql): Promise<Finding[]>
 }
 
 export function checkoutService(engine: Engine, options: CheckoutOptions): CheckoutService {
@@ -37,5 +40,6 @@ export function checkoutService(engine: Engine, options: CheckoutOptions): Check
     start: (wanted, given) => checkouts.start(wanted, given),
     outcome: (id) => checkouts.outcome(id),
     driver,
+    verify: verifyCheckouts,
   }
 }
