@@ -1,4 +1,6 @@
 /** Document A, sections 3 to 9, told on the running shop: what each service promises to do when a product changes. */
+import { gunzipSync } from 'node:zlib'
+import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { euros, openStory, type Story, variant } from './scenario-a.ts'
 
@@ -225,6 +227,41 @@ describe('§6 search', () => {
   })
 })
 
+describe('§7 media', () => {
+  const upload = async (id: string, payload: Buffer) => {
+    const headers = { ...(await story.shop.as('ADMIN')), 'content-type': 'image/png' }
+    return (await story.shop.app.inject({ method: 'POST', url: `/v1/products/${id}/media`, headers, payload }))
+      .statusCode
+  }
+
+  test('an image gets a thumbnail and smaller sizes, and who shows the product to others shows it', async () => {
+    await story.product('poster')
+    const image = sharp({ create: { width: 900, height: 600, channels: 3, background: '#3b6' } })
+    expect(await upload('poster', await image.png().toBuffer())).toBe(201)
+    expect(await story.synced('poster')).toMatchObject({ overallStatus: 'completed', services: { media: 'done' } })
+    const [shown] = (await story.get('/products/poster/media')).body.media
+    expect(shown).toMatchObject({ state: 'ready', asset: { kind: 'image', width: 900, height: 600 } })
+    const names = shown.asset.renditions.map((one: { name: string }) => one.name)
+    expect(names).toEqual(expect.arrayContaining(['thumb', 'small']))
+    const { body } = await story.get('/products/poster/seo')
+    expect(body.jsonLd.image).toEqual([`http://localhost:4000${shown.asset.url}`])
+  })
+
+  test('a broken image is media’s failure for that product, and taking it off heals it', async () => {
+    await story.product('torn')
+    await upload('torn', Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), Buffer.alloc(200)]))
+    const others = Object.fromEntries(
+      ['inventory', 'collections', 'search', 'pricing', 'seo'].map((name) => [name, 'done']),
+    )
+    await story.until(() => story.synced('torn'), {
+      overallStatus: 'partial-failure',
+      services: { ...others, media: 'failed' },
+    })
+    await story.change('torn', { media: [] })
+    await story.until(() => story.synced('torn'), { overallStatus: 'completed' })
+  })
+})
+
 describe('§8 pricing', () => {
   const priceOf = async (id: string) => (await story.get(`/products/${id}/prices`)).body
 
@@ -321,6 +358,26 @@ describe('§9 SEO', () => {
     })
     await story.until(() => story.synced('fourth'), { overallStatus: 'completed' })
     expect((await story.get('/products/fourth/seo')).body).toMatchObject({ slug: 'another' })
+  })
+
+  test('the sitemap is sent packed to who asks for it so, and not again to who has it', async () => {
+    await story.product('atlas')
+    const ask = (url: string, headers = {}) => story.shop.app.inject({ url, headers })
+    const index = await ask('/sitemap.xml')
+    const [, path = ''] = /(\/sitemaps\/[^<]+)</.exec(index.body) ?? []
+    for (const url of ['/sitemap.xml', path]) {
+      const plain = await ask(url)
+      const packed = await ask(url, { 'accept-encoding': 'br, gzip' })
+      expect(packed.headers).toMatchObject({
+        'content-encoding': 'gzip',
+        'content-type': expect.stringContaining('xml'),
+      })
+      expect(gunzipSync(packed.rawPayload).toString()).toBe(plain.body)
+      const again = await ask(url, { 'if-none-match': String(plain.headers.etag) })
+      expect([again.statusCode, again.body]).toEqual([304, ''])
+    }
+    expect((await ask('/sitemaps/products-3-of-2.xml')).statusCode).toBe(404)
+    expect((await ask('/sitemaps/etc.xml')).statusCode).toBe(400)
   })
 
   test('the sitemap names what is active, once, until it is deleted; then its address is gone, or leads where it was chosen', async () => {

@@ -1,4 +1,7 @@
 /** What document A's stories are told with: the whole shop over HTTP, and waiting until everybody has a change. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect } from 'vitest'
 import { createTestDatabase } from './database.ts'
 import { openTestShop, type TestShop } from './shop.ts'
@@ -31,7 +34,9 @@ export const variant = (sku: string, amount = 2000, more: object = {}) => ({ sku
 /** Retries come at once, so that no story waits for them. */
 export async function openStory(settings: Record<string, string> = {}): Promise<Story> {
   const { url } = await createTestDatabase()
-  const shop = await openTestShop(url, { LOCKSTEP_RETRY_FIRST_MS: '1', LOCKSTEP_RETRY_MAX_MS: '5', ...settings })
+  const LOCKSTEP_DATA = await mkdtemp(join(tmpdir(), 'lockstep-story-'))
+  const soon = { LOCKSTEP_RETRY_FIRST_MS: '1', LOCKSTEP_RETRY_MAX_MS: '5' }
+  const shop = await openTestShop(url, { LOCKSTEP_DATA, ...soon, ...settings })
   const headers = await shop.as('ADMIN')
   const call = async (method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, payload?: object) => {
     const response = await shop.app.inject({ method, url: `/v1${path}`, headers, ...(payload && { payload }) })
@@ -69,6 +74,9 @@ export async function openStory(settings: Record<string, string> = {}): Promise<
       await done(await call('PATCH', `/products/${id}/inventory`, { sku: `${id}-1`, quantity }), 200)
       await synced(id)
     },
-    [Symbol.asyncDispose]: () => shop[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await shop[Symbol.asyncDispose]()
+      await rm(LOCKSTEP_DATA, { recursive: true, force: true })
+    },
   }
 }

@@ -21,6 +21,21 @@ const most = 200
 /** A rule as it may come in; whatever is wrong is named by its place: `conditions.1.conditions.0.value`. */
 export const rule = z
   .looseObject({}, 'must be a condition, { match, conditions } or { not }')
+  .meta({
+    description:
+      'A condition `{ field, operator, value }` (an attribute has a `name`, a price may have a `currency`), or `{ match: "all" | "any", conditions: […] }`, ' +
+      'or `{ not: … }`, nested. Fields: category, vendor, title, tag, attribute, price (effective, minor units), available, created (ISO 8601).',
+    examples: [
+      {
+        match: 'all',
+        conditions: [
+          { field: 'tag', operator: 'in', value: ['summer', 'linen'] },
+          { field: 'price', currency: 'EUR', operator: 'between', value: [1000, 5000] },
+          { not: { field: 'attribute', name: 'colour', operator: 'equals', value: 'black' } },
+        ],
+      },
+    ],
+  })
   .superRefine((given, context) => {
     let conditions = 0
     const check = (node: unknown, path: (string | number)[], depth: number): void => {
