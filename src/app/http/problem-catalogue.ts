@@ -94,6 +94,11 @@ export const catalogue: Record<string, CatalogueEntry> = {
     'Less than is reserved',
     'Orders and reservations hold more than that. Release them first, or set more.',
   ),
+  'list-evaluating': entry(
+    409,
+    'Customers are still being asked',
+    'The list is new, or its rule was changed. Wait until `evaluating` is false.',
+  ),
   'not-to-be-retried': entry(
     409,
     'There is nothing to retry',
@@ -122,6 +127,11 @@ export const catalogue: Record<string, CatalogueEntry> = {
   ),
   'cart-empty': entry(422, 'There is nothing in the cart', 'Put something in.'),
   'checkout-over': entry(409, 'The checkout is over', 'Nothing is left to be retried. `status` says how it ended.'),
+  'below-promised': entry(
+    409,
+    'Less than is promised',
+    'More units than are on hand are promised already, `promised`: that many must be allowed, or goods come in first.',
+  ),
   'promotion-over': entry(422, 'The promotion would be over already', 'Choose an end that is yet to come.'),
   'too-many-rules': entry(409, 'So many rules there may not be', 'Remove some that are no longer needed.'),
   'mixed-currencies': entry(422, 'Prices in several currencies', 'Ask for each currency by itself.'),

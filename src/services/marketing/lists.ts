@@ -2,7 +2,7 @@
 import type { Database, Sql } from '../../engine/database.ts'
 import { Rejected } from '../../engine/decider.ts'
 import { notFound } from '../../engine/http.ts'
-import { alone, evaluateAll } from './membership.ts'
+import { type Asked, alone, evaluateFrom } from './membership.ts'
 import type { Rule } from './rule.ts'
 
 export interface MarketingList {
@@ -13,6 +13,8 @@ export interface MarketingList {
   purpose: string
   rule: Rule | null
   members: number
+  /** Not all customers were asked yet since it was made or its rule changed. */
+  evaluating: boolean
   createdAt: Date
   updatedAt: Date
 }
@@ -26,7 +28,7 @@ export interface ListFields {
 
 const columns = `
   l.id, l.version, l.title, l.description, l.purpose, l.rule, l.created_at as "createdAt", l.updated_at as "updatedAt",
-  (select count(*) from marketing.members m where m.list_id = l.id) as members`
+  l.asked_up_to is not null as evaluating, (select count(*) from marketing.members m where m.list_id = l.id) as members`
 
 export async function readList(db: Sql, id: string): Promise<MarketingList> {
   const [row] = await db.text<MarketingList>(`select ${columns} from marketing.lists l where l.id = $1`, [id])
@@ -55,7 +57,7 @@ export function createList(db: Database, id: string, fields: ListFields & { titl
         { what: 'marketing list', id },
         `there is a list ${JSON.stringify(id)} already`,
       )
-    await evaluateAll({ id, purpose, rule }, now, tx)
+    await ask({ id, purpose, rule }, now, tx)
     return readList(tx, id)
   })
 }
@@ -72,9 +74,19 @@ export function changeList(db: Database, id: string, fields: ListFields, expecte
          set version = version + 1, updated_at = now(), title = ${title}, description = ${description}, purpose = ${purpose},
              rule = ${rule && JSON.stringify(rule)}::jsonb
        where id = ${id}`
-    if (fields.rule !== undefined || fields.purpose !== undefined) await evaluateAll({ id, purpose, rule }, now, tx)
+    // Who agreed to something else is off at once.
+    if (purpose !== before.purpose) await tx`delete from marketing.members where list_id = ${id}`
+    if (fields.rule !== undefined || fields.purpose !== undefined) await ask({ id, purpose, rule }, now, tx)
     return readList(tx, id)
   })
+}
+
+/** As many customers as a caller may wait for; the others are asked in the background. */
+const INLINE_MS = 500
+
+async function ask(list: Asked, now: number, tx: Sql): Promise<void> {
+  const upTo = await evaluateFrom(list, '', now, tx, INLINE_MS)
+  await tx`update marketing.lists set asked_up_to = ${upTo} where id = ${list.id}`
 }
 
 export function deleteList(db: Database, id: string, expected?: number): Promise<void> {

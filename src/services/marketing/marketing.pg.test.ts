@@ -11,7 +11,7 @@ import { type TestEngine, testEngine } from '../../testing.ts'
 import { customersService } from '../customers/service.ts'
 import type { Order, OrderStatus } from '../orders/events.ts'
 import { marketingService } from './service.ts'
-import { turnOnce } from './turns.ts'
+import { askOnce, turnOnce } from './turns.ts'
 
 let engine: TestEngine
 let app: App
@@ -242,6 +242,30 @@ test('a changed rule or purpose is asked of everybody at once, and only by who s
   expect((await call('PATCH', '/marketing/lists/one', { title: 'x' }, { 'if-match': '"1"' })).status).toBe(412)
   expect((await call('DELETE', '/marketing/lists/one')).status).toBe(204)
   expect((await call('GET', '/marketing/lists/one/members')).status).toBe(404)
+})
+
+test('a list of many is asked a little at a time; who changes meanwhile is asked with the new rule, and nobody is left out', async () => {
+  const [swiss, moved] = [await customer({ consents: { marketing: granted }, locale: 'de-CH' }), await customer()]
+  await engine.db`
+    insert into marketing.customers (customer_id, version, active, preferences, created_at)
+    select 'many-' || n, 1, true, json_build_object('channels', json_object('{}'), 'locale', case when n % 2 = 0 then 'de-CH' end,
+                                                    'consents', json_build_object('marketing', json_build_object('granted', true))), now()
+      from generate_series(1, 5000) n`
+  await list('swiss', { field: 'country', operator: 'equals', value: 'CH' })
+  await engine.db`update marketing.lists set asked_up_to = 'many-' where id = 'swiss'`
+  await engine.db`delete from marketing.members where customer_id like 'many-%'`
+  expect((await call('GET', '/marketing/lists/swiss')).body).toMatchObject({ evaluating: true })
+  expect(await call('POST', '/marketing/lists/swiss/export', { reason: 'x' })).toMatchObject({ status: 409 })
+  await prefer(moved, { consents: { marketing: granted }, locale: 'fr-CH' })
+  while (await askOnce(engine.db));
+  expect((await call('GET', '/marketing/lists/swiss')).body).toMatchObject({ evaluating: false })
+  const all = (
+    await engine.db<{ id: string }>`select customer_id as id from marketing.members where list_id = 'swiss'`
+  ).map(({ id }) => id)
+  expect(all.filter((id) => id.startsWith('many-'))).toHaveLength(2_500)
+  expect(all).toEqual(expect.arrayContaining([swiss, moved]))
+  await engine.db`delete from marketing.customers where customer_id like 'many-%'`
+  await engine.db`delete from marketing.members where customer_id like 'many-%'`
 })
 
 test('lists and members are paged', async () => {

@@ -136,16 +136,29 @@ export async function evaluate(lists: Asked[], customers: Known[], now: number, 
   ])
 }
 
-/** Looks at every customer, 5,000 at a time, in the transaction of whoever changed the list. */
-export async function evaluateAll(list: Asked, now: number, tx: Sql): Promise<void> {
-  const limit = 5_000
-  for (let after = ''; ; ) {
+/** Customers looked at in one go. */
+const page = 2_000
+
+/**
+ * Asks a new or changed list's question of the customers behind an id, for about so long; answers how far it came, null when there is none left.
+ * Those before it stand as the list was; those who change meanwhile are asked by their events.
+ */
+export async function evaluateFrom(
+  list: Asked,
+  from: string,
+  now: number,
+  tx: Sql,
+  forMs: number,
+): Promise<string | null> {
+  const until = performance.now() + forMs
+  for (let after = from; ; ) {
     const rows = await tx<{ id: string }>`
-      select customer_id as id from marketing.customers where customer_id > ${after} order by customer_id limit ${limit}`
+      select customer_id as id from marketing.customers where customer_id > ${after} order by customer_id limit ${page}`
     const ids = rows.map(({ id }) => id)
     await evaluate([list], await knownCustomers(tx, ids), now, tx)
     const last = ids.at(-1)
-    if (ids.length < limit || last === undefined) return
+    if (ids.length < page || last === undefined) return null
+    if (performance.now() > until) return last
     after = last
   }
 }

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream'
 import type { Logger } from 'pino'
 import { z } from 'zod'
 import type { Database } from '../../engine/database.ts'
+import { Rejected } from '../../engine/decider.ts'
 import { type App, etag, ifMatch, limitQuery, notFound, pageOf, pageSchema, placeIn } from '../../engine/http.ts'
 import { identifier, plainText } from '../../engine/text.ts'
 import { beginExport, exported, listExports, type Reveal } from './export.ts'
@@ -41,6 +42,7 @@ const list = z.object({
   purpose: z.string(),
   rule: z.any(),
   members: z.int(),
+  evaluating: z.boolean(),
   createdAt: z.string(),
   updatedAt: z.string(),
 })
@@ -119,7 +121,7 @@ function keeping(app: App, db: Database): void {
         params,
         body: changed,
         response: { 200: list },
-        summary: 'Change it; a new rule is asked of everybody at once',
+        summary: 'Change it; a new rule is asked of everybody, the many in the background (evaluating)',
         tags,
       },
       config,
@@ -225,6 +227,8 @@ function exporting(app: App, db: Database, log: Logger, reveal: Reveal): void {
     },
     async (request, reply) => {
       const found = await readList(db, request.params.id)
+      if (found.evaluating)
+        throw new Rejected('list-evaluating', { id: found.id }, `the list ${found.id} has customers left to ask`)
       const actor = request.actor?.subject ?? 'unknown'
       const exportId = await beginExport(db, found, actor, request.body.reason)
       log.info({ export: exportId, list: found.id, actor }, 'the addresses of a marketing list are taken out')
