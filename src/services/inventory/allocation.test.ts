@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type StrategyName, sellable, strategies } from './allocation.ts'
+import { allocated, type StrategyName, sellable, strategies } from './allocation.ts'
 
 const shelf = (warehouseId: string, onHand: number, reserved = 0) => ({ warehouseId, onHand, reserved })
 const abc = [shelf('a', 2), shelf('b', 5), shelf('c', 9, 1)]
@@ -47,6 +47,30 @@ describe.each(Object.entries(strategies))('%s', (_, take) => {
       }),
     )
   })
+})
+
+test.each(
+  Object.values(strategies),
+)('what is there goes before what is not, and no warehouse promises more than it may', (take) => {
+  const promising = fc
+    .record({ onHand: fc.nat(9), held: fc.nat(9), safetyStock: fc.nat(3), backorderLimit: fc.nat(5) })
+    .map(({ held, ...one }) => ({ ...one, reserved: Math.min(held, one.onHand + one.backorderLimit) }))
+  const all = fc
+    .array(promising, { maxLength: 6 })
+    .map((some) => some.map((one, n) => ({ warehouseId: `w${n}`, ...one })))
+  fc.assert(
+    fc.property(all, asked, (levels, quantity) => {
+      const taken = allocated(take, levels, quantity)
+      const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0)
+      const there = (one: (typeof levels)[number]) => Math.max(0, one.onHand - one.reserved - one.safetyStock)
+      const given = (id: string) => taken.find((one) => one.warehouseId === id)?.quantity ?? 0
+      expect(sum(taken.map((one) => one.quantity))).toBe(Math.min(quantity, sum(levels.map(sellable))))
+      expect(new Set(taken.map((one) => one.warehouseId)).size).toBe(taken.length)
+      for (const level of levels) expect(given(level.warehouseId)).toBeLessThanOrEqual(sellable(level))
+      if (levels.some((level) => given(level.warehouseId) > there(level)))
+        for (const level of levels) expect(given(level.warehouseId)).toBeGreaterThanOrEqual(there(level))
+    }),
+  )
 })
 
 test('fewest-splits uses no more warehouses than any set of them that has enough', () => {

@@ -11,12 +11,23 @@ interface Shelf {
   onHand: number
   reserved: number
   safetyStock?: number
+  /** Sold beyond what is on hand, and how many may be. */
+  backordered?: number
+  backorderLimit?: number
 }
 
-/** What a level has for sale: safety stock is kept back, and what is missing of it is no other level's debt. */
-export function sellable({ onHand, reserved, safetyStock }: Omit<Shelf, 'warehouseId'>): number {
-  return safetyStock ? Math.max(0, onHand - reserved - safetyStock) : onHand - reserved
+/**
+ * What a level has for sale: safety stock is kept back, backorders may be taken up to their limit, and what is missing of either is no other level's
+ * debt.
+ */
+export function sellable(shelf: Omit<Shelf, 'warehouseId'>): number {
+  const { onHand, reserved, safetyStock, backorderLimit } = shelf
+  if (!safetyStock && !backorderLimit) return onHand - reserved
+  return Math.max(0, balanceOf(shelf) - reserved - (safetyStock ?? 0) + (backorderLimit ?? 0))
 }
+
+/** On hand, below zero by what is backordered: what movements count in. */
+export const balanceOf = ({ onHand, backordered }: Pick<Shelf, 'onHand' | 'backordered'>) => onHand - (backordered ?? 0)
 
 /** Takes what is asked for, less only if there is less. Levels come in the order of preference, which settles every tie. */
 export type Strategy = (levels: readonly Shelf[], quantity: number) => Allocation[]
@@ -66,3 +77,25 @@ export const strategies = {
 } satisfies Record<string, Strategy>
 
 export type StrategyName = keyof typeof strategies
+
+/** What is there goes first, wherever it is; only then is sold what is not there yet. Each warehouse once. */
+export function allocated(take: Strategy, levels: readonly Shelf[], quantity: number): Allocation[] {
+  if (!levels.some((level) => level.backorderLimit)) return take(levels, quantity)
+  const there = levels.map(({ warehouseId, onHand, reserved, safetyStock = 0 }) => ({
+    warehouseId,
+    onHand: Math.max(0, onHand - reserved - safetyStock),
+    reserved: 0,
+  }))
+  const taken = new Map(take(there, quantity).map((one) => [one.warehouseId, one.quantity]))
+  const left = quantity - [...taken.values()].reduce((sum, some) => sum + some, 0)
+  if (left > 0) {
+    const beyond = levels.map((level) => ({
+      warehouseId: level.warehouseId,
+      onHand: sellable(level) - (taken.get(level.warehouseId) ?? 0),
+      reserved: 0,
+    }))
+    for (const { warehouseId, quantity: some } of take(beyond, left))
+      taken.set(warehouseId, (taken.get(warehouseId) ?? 0) + some)
+  }
+  return Array.from(taken, ([warehouseId, quantity]) => ({ warehouseId, quantity }))
+}

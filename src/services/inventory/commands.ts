@@ -57,8 +57,15 @@ export type Command =
       Thresholds)
   /** Items for a product's SKUs in these warehouses, active; what is there already stays (document C, ProductCreatedEvent). */
   | ({ type: 'open'; productId: string; skus: string[]; warehouseIds: string[] } & Cause & Thresholds)
-  /** Keeps units of a level back from sale, and sets its item's thresholds; what is left out stays. */
-  | ({ type: 'plan'; sku: string; warehouseId: string; safetyStock?: number; reason?: string } & Thresholds)
+  /** Keeps units of a level back from sale, lets so many be sold beyond what is on hand, and sets its item's thresholds; what is left out stays. */
+  | ({
+      type: 'plan'
+      sku: string
+      warehouseId: string
+      safetyStock?: number
+      backorderLimit?: number
+      reason?: string
+    } & Thresholds)
   /** No more orders for these SKUs of the product; their history stays (document C, ProductDeletedEvent). */
   | ({ type: 'deactivate'; productId: string; skus: string[] } & Cause)
 

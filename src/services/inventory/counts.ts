@@ -1,6 +1,7 @@
 /** Items and counts: what is on hand because somebody says so, not because it was sold. */
 import { type Decision, Rejected } from '../../engine/decider.ts'
 import type { Data, FieldChange } from '../../engine/event.ts'
+import { balanceOf } from './allocation.ts'
 import type { Cause, Command, Thresholds } from './commands.ts'
 import type { Draft, StockThresholds } from './draft.ts'
 import type { Level, Trigger } from './events.ts'
@@ -19,11 +20,11 @@ export function setQuantity(
   const stock = stockOf(draft, sku)
   const level = stockedIn(draft, stock, warehouseId)
   const previous = level?.onHand ?? 0
-  coversReserved(sku, warehouseId, level, quantity)
+  coversReserved(sku, warehouseId, level, quantity - previous)
   if (level === undefined || quantity !== previous) {
     draft.move(sku, warehouseId, { ...causeOf(command, 'ADMIN_UPDATE'), onHand: quantity - previous })
   }
-  return draft.done(thresholds, counted(draft, sku, warehouseId, previous, quantity))
+  return draft.done(thresholds, counted(draft, sku, warehouseId, previous))
 }
 
 /** Adds or takes units. */
@@ -33,9 +34,9 @@ export function adjust(draft: Draft, command: Of<'adjust'>, thresholds: StockThr
   const warehouseId = command.warehouseId ?? stock.stock.levels[0]?.warehouseId ?? ''
   const level = stockedIn(draft, stock, warehouseId)
   const previous = level?.onHand ?? 0
-  coversReserved(sku, warehouseId, level, previous + delta)
+  coversReserved(sku, warehouseId, level, delta)
   if (delta !== 0) draft.move(sku, warehouseId, { ...causeOf(command, 'ADMIN_UPDATE'), onHand: delta })
-  return draft.done(thresholds, counted(draft, sku, warehouseId, previous, previous + delta))
+  return draft.done(thresholds, counted(draft, sku, warehouseId, previous))
 }
 
 /** The count an import brings; a level that orders or counts have moved since knows better and stays. */
@@ -55,7 +56,7 @@ export function setInitial(
   if (level === undefined || delta !== 0 || item) {
     draft.move(sku, warehouseId, { ...causeOf(command, 'IMPORTED'), onHand: delta, item })
   }
-  return draft.done(thresholds, counted(draft, sku, warehouseId, previous, previous + delta))
+  return draft.done(thresholds, counted(draft, sku, warehouseId, previous))
 }
 
 /** Opens what is missing; an item that is there and active stays as it is. Unknown warehouses are named in `skippedWarehouses`. */
@@ -153,14 +154,16 @@ export function mustBeInUse(draft: Draft, warehouseId: string): undefined {
   if (!warehouse.active) throw new Rejected('inactive-warehouse', { warehouseId })
 }
 
-function coversReserved(sku: string, warehouseId: string, level: Level | undefined, onHand: number): void {
-  const reserved = level?.reserved ?? 0
-  if (onHand >= reserved) return
-  const detail = { sku, warehouseId, requested: onHand, reserved, onHand: level?.onHand ?? 0 }
+/** What was counted or brought in fills backorders first, and must leave what is promised covered: by units, or by the limit for backorders. */
+function coversReserved(sku: string, warehouseId: string, level: Level | undefined, delta: number): void {
+  const { onHand, reserved, backorderLimit = 0 } = level ?? { onHand: 0, reserved: 0 }
+  const balance = (level ? balanceOf(level) : 0) + delta
+  if (onHand + delta >= 0 && balance + backorderLimit >= reserved) return
+  const requested = onHand + delta
   throw new Rejected(
     'below-reserved',
-    detail,
-    `${sku} in ${warehouseId}: ${reserved} reserved, so not ${onHand} on hand`,
+    { sku, warehouseId, requested, reserved, onHand },
+    `${sku} in ${warehouseId}: ${reserved} reserved, so not ${requested} on hand`,
   )
 }
 
@@ -168,7 +171,8 @@ function causeOf({ trigger, reason, referenceType, reference }: Cause, usual: Tr
   return { trigger: trigger ?? usual, reason, referenceType, reference }
 }
 
-function counted(draft: Draft, sku: string, warehouseId: string, previousQuantity: number, newQuantity: number): Data {
+function counted(draft: Draft, sku: string, warehouseId: string, previousQuantity: number): Data {
   const stock = draft.stock(sku)?.stock
+  const newQuantity = stock?.levels.find((level) => level.warehouseId === warehouseId)?.onHand ?? 0
   return { productId: stock?.productId, sku, warehouseId, previousQuantity, newQuantity, available: stock?.available }
 }

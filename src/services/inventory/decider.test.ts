@@ -257,6 +257,69 @@ describe('safety stock', () => {
   })
 })
 
+describe('backorders', () => {
+  const allow = (backorderLimit: number, warehouseId = 'w'): Command => ({
+    type: 'plan',
+    sku: 'A',
+    warehouseId,
+    backorderLimit,
+  })
+  const levelOf = (states: States, warehouseId = 'w') =>
+    stockIn(states, 'A')?.stock.levels.find((level) => level.warehouseId === warehouseId)
+
+  test('are taken up to the limit and never beyond, what is there first, wherever it is', () => {
+    const open = given(...stocked('A', ['w', 2], ['v', 3])).when(allow(4))
+    expect(available(open.states)).toBe(9)
+    open.when(order(10)).rejected('insufficient-stock', { lines: [{ sku: 'A', requested: 10, available: 9 }] })
+    const there = open.when(order(5))
+    expect(there.facts.filter(isMovement).map((fact) => [fact.warehouseId, fact.onHandDelta])).toEqual([
+      ['w', -2],
+      ['v', -3],
+    ])
+    const all = open.when(order(9))
+    expect(levelOf(all.states)).toMatchObject({ onHand: 0, backordered: 4, backorderLimit: 4 })
+    expect(stockIn(all.states, 'A')?.stock).toMatchObject({ onHand: 0, available: 0 })
+    all.when({ type: 'order', orderId: 'o2', lines: [{ sku: 'A', quantity: 1 }] }).rejected('insufficient-stock')
+  })
+
+  test('are filled first by what comes in, be it brought, returned or counted', () => {
+    const owed = given(...stocked('A', ['w', 2]))
+      .when(allow(5))
+      .when(order(6))
+    expect(levelOf(owed.states)).toMatchObject({ onHand: 0, backordered: 4 })
+    const received = owed.when({ type: 'adjust', sku: 'A', warehouseId: 'w', delta: 3 })
+    expect(levelOf(received.states)).toMatchObject({ onHand: 0, backordered: 1 })
+    const rest = received.when({ type: 'adjust', sku: 'A', warehouseId: 'w', delta: 4 })
+    expect(levelOf(rest.states)).toEqual({ ...levelOf(rest.states), onHand: 3, reserved: 0, backorderLimit: 5 })
+    expect(levelOf(rest.states)?.backordered).toBeUndefined()
+    expect(levelOf(owed.when({ type: 'cancel', orderId: 'o1' }).states)).toMatchObject({ onHand: 2 })
+    const counted = owed.when({ type: 'set-quantity', sku: 'A', warehouseId: 'w', quantity: 5 })
+    counted.answers({ productId: 'p-A', sku: 'A', warehouseId: 'w', previousQuantity: 0, newQuantity: 1, available: 6 })
+  })
+
+  test('may be reserved, confirmed and given back', () => {
+    const held = given(...stocked('A', ['w', 2]))
+      .when(allow(3))
+      .when({ type: 'reserve', reservationId: 'r1', lines: [{ sku: 'A', quantity: 5 }], ttlSeconds: 9 })
+    expect(levelOf(held.states)).toMatchObject({ onHand: 2, reserved: 5 })
+    expect(available(held.states)).toBe(0)
+    expect(levelOf(held.when({ type: 'confirm', reservationId: 'r1' }).states)).toMatchObject({
+      reserved: 0,
+      backordered: 3,
+    })
+    expect(available(held.when({ type: 'release', reservationId: 'r1' }).states)).toBe(5)
+  })
+
+  test('that are promised keep the limit from falling below them, and units from being taken away beneath them', () => {
+    const owed = given(...stocked('A', ['w', 2]))
+      .when(allow(5))
+      .when(order(5))
+    owed.when(allow(2)).rejected('below-promised', { sku: 'A', warehouseId: 'w', requested: 2, promised: 3 })
+    expect(available(owed.when(allow(3)).states)).toBe(0)
+    owed.when({ type: 'adjust', sku: 'A', warehouseId: 'w', delta: -1 }).rejected('below-reserved')
+  })
+})
+
 test('a first count is set while nothing moved, and kept from then on', () => {
   const first: Command = { type: 'set-initial', sku: 'A', productId: 'p-A', warehouseId: 'w', quantity: 9 }
   const counted = given(...stocked('A', ['w', 0])).when(first)
@@ -289,6 +352,18 @@ const commands = fc.array(
       sku: fc.constantFrom('A', 'B'),
       warehouseId: fc.constantFrom('near', 'far'),
       safetyStock: fc.nat(4),
+    }),
+    fc.record({
+      type: fc.constant('plan' as const),
+      sku: fc.constantFrom('A', 'B'),
+      warehouseId: fc.constantFrom('near', 'far'),
+      backorderLimit: fc.nat(5),
+    }),
+    fc.record({
+      type: fc.constant('adjust' as const),
+      sku: fc.constantFrom('A', 'B'),
+      warehouseId: fc.constantFrom('near', 'far'),
+      delta: fc.integer({ min: -3, max: 0 }),
     }),
     fc.record({ type: fc.constant('release' as const), reservationId: id }),
     fc.record({ type: fc.constant('release' as const), reservationId: id, lines }),
@@ -328,10 +403,14 @@ test('whatever comes in whatever order: nothing is oversold, nothing half done, 
           const stock = (stockIn(outcome.states, sku) as StockState).stock
           for (const level of stock.levels) {
             const its = ledger.filter((fact) => fact.itemId === level.inventoryItemId)
-            expect(level.onHand).toBe(its.reduce((sum, fact) => sum + fact.onHandDelta, 0))
+            const { backordered = 0, backorderLimit = 0 } = level
+            expect(level.onHand - backordered).toBe(its.reduce((sum, fact) => sum + fact.onHandDelta, 0))
             expect(level.reserved).toBe(its.reduce((sum, fact) => sum + fact.reservedDelta, 0))
             expect(level.reserved).toBeGreaterThanOrEqual(0)
-            expect(level.onHand).toBeGreaterThanOrEqual(level.reserved)
+            expect(level.reserved + backordered).toBeLessThanOrEqual(level.onHand + backorderLimit)
+            expect(level.onHand).toBeGreaterThanOrEqual(0)
+            expect(backordered === 0 || level.onHand === 0).toBe(true)
+            expect(backordered).toBeLessThanOrEqual(backorderLimit)
           }
           expect(stock.available).toBe(stock.levels.reduce((sum, level) => sum + sellable(level), 0))
           expect(stock.onHand).toBeLessThanOrEqual(initial)
@@ -339,7 +418,8 @@ test('whatever comes in whatever order: nothing is oversold, nothing half done, 
             .flatMap((order) => orderIn(outcome.states, order)?.lines ?? [])
             .filter((one) => one.sku === sku)
             .reduce((sum, one) => sum + one.quantity - one.returned, 0)
-          expect(sold + stock.onHand).toBeLessThanOrEqual(initial)
+          const owed = stock.levels.reduce((sum, level) => sum + (level.backordered ?? 0), 0)
+          expect(sold + stock.onHand - owed).toBeLessThanOrEqual(initial)
         }
       }
     }),

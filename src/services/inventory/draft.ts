@@ -2,6 +2,7 @@
 import type { Decision } from '../../engine/decider.ts'
 import { Rejected } from '../../engine/decider.ts'
 import type { Data } from '../../engine/event.ts'
+import { balanceOf } from './allocation.ts'
 import type { Cause } from './commands.ts'
 import type { Trigger } from './events.ts'
 import { type InventoryFact, type Item, type Movement, move } from './facts.ts'
@@ -90,7 +91,7 @@ export class Draft {
       opens: level === undefined,
       onHandDelta,
       reservedDelta,
-      onHand: (level?.onHand ?? 0) + onHandDelta,
+      onHand: (level ? balanceOf(level) : 0) + onHandDelta,
       reserved: (level?.reserved ?? 0) + reservedDelta,
       trigger: step.trigger,
       reason: step.reason,

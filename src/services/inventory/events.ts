@@ -10,6 +10,9 @@ export const level = z.strictObject({
   reserved: z.int(),
   /** Units kept back from sale; left out when there are none. */
   safetyStock: z.int().optional(),
+  /** Units sold beyond what is on hand, and how many may be; left out when there are none. */
+  backordered: z.int().optional(),
+  backorderLimit: z.int().optional(),
 })
 
 export const stock = z.strictObject({
@@ -17,7 +20,7 @@ export const stock = z.strictObject({
   productId: z.string(),
   /** False once the product was deleted: no more orders, the history stays (C, ProductDeletedEvent). */
   active: z.boolean(),
-  /** Units over all warehouses. available is what is for sale: each level's onHand − reserved − safetyStock, but not less than none. */
+  /** Units over all warehouses. available is what is for sale: each level's onHand − backordered − reserved − safetyStock + backorderLimit, but not less than none. */
   onHand: z.int(),
   reserved: z.int(),
   available: z.int(),

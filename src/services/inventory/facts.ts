@@ -17,7 +17,7 @@ export interface Movement extends Fact {
   opens: boolean
   onHandDelta: number
   reservedDelta: number
-  /** The level's counters afterwards. */
+  /** The level's counters afterwards; on hand below zero is what is backordered, in both. */
   onHand: number
   reserved: number
   trigger: Trigger
@@ -38,8 +38,9 @@ export interface Item {
   active: boolean
   reorderThreshold: number
   targetLevel: number
-  /** The moved level's from now on; as it was when absent. */
+  /** The moved level's from now on; as they were when absent. */
   safetyStock?: number
+  backorderLimit?: number
   changes: FieldChange[]
 }
 
@@ -125,12 +126,16 @@ export function move(before: StockState | undefined, fact: Movement): StockState
   const levels = was ? was.levels.slice() : []
   const at = levels.findIndex((found) => found.warehouseId === warehouseId)
   const old = levels[at]
-  const level: Level = { warehouseId, inventoryItemId: fact.itemId, onHand: fact.onHand, reserved: fact.reserved }
+  const { itemId: inventoryItemId, reserved: held } = fact
+  const level: Level = { warehouseId, inventoryItemId, onHand: Math.max(0, fact.onHand), reserved: held }
   const safetyStock = item?.safetyStock ?? old?.safetyStock
   if (safetyStock) level.safetyStock = safetyStock
+  if (fact.onHand < 0) level.backordered = -fact.onHand
+  const backorderLimit = item?.backorderLimit ?? old?.backorderLimit
+  if (backorderLimit) level.backorderLimit = backorderLimit
   if (at < 0) levels.push(level)
   else levels[at] = level
-  const onHand = (was?.onHand ?? 0) + fact.onHandDelta
+  const onHand = (was?.onHand ?? 0) - (old?.onHand ?? 0) + level.onHand
   const reserved = (was?.reserved ?? 0) + fact.reservedDelta
   const stock: Stock = {
     sku: (item ?? (was as Stock)).sku,
@@ -218,8 +223,8 @@ function dataOf(fact: Told, stock: Stock): Data {
         reason: fact.reason,
         referenceType: fact.referenceType,
         reference: fact.reference,
-        previousQuantity: fact.onHand - fact.onHandDelta,
-        newQuantity: fact.onHand,
+        previousQuantity: Math.max(0, fact.onHand - fact.onHandDelta),
+        newQuantity: Math.max(0, fact.onHand),
         changes: changesOf(fact),
       }
     case 'stock.reserved':
@@ -266,7 +271,12 @@ function changesOf(fact: Movement): FieldChange[] {
   const changes = fact.item ? [...fact.item.changes] : []
   const { warehouseId, onHand, reserved, onHandDelta, reservedDelta } = fact
   if (onHandDelta !== 0) {
-    changes.push({ field: `levels.${warehouseId}.onHand`, oldValue: onHand - onHandDelta, newValue: onHand })
+    const change = (name: string, oldValue: number, newValue: number) => {
+      if (oldValue !== newValue) changes.push({ field: `levels.${warehouseId}.${name}`, oldValue, newValue })
+    }
+    const before = onHand - onHandDelta
+    change('onHand', Math.max(0, before), Math.max(0, onHand))
+    change('backordered', Math.max(0, -before), Math.max(0, -onHand))
   }
   if (reservedDelta !== 0) {
     changes.push({ field: `levels.${warehouseId}.reserved`, oldValue: reserved - reservedDelta, newValue: reserved })

@@ -20,7 +20,7 @@ import type { Command } from './commands.ts'
 import { restockOf } from './delivery-queries.ts'
 import type { CatalogFollower } from './follow-catalog.ts'
 import { readMovements } from './ledger-queries.ts'
-import { type ItemView, itemOf, itemsOfProduct, leadTimeOf, productInventoryOf } from './queries.ts'
+import { type ItemView, itemOf, itemsOfProduct, leadTimeOf, productInventoryOf, unitsThere } from './queries.ts'
 import type { InventorySettings } from './settings.ts'
 import { stockId } from './state.ts'
 
@@ -47,6 +47,7 @@ const counted = z.object({
 const planInput = z
   .strictObject({
     safetyStock: count.optional(),
+    backorderLimit: count.optional(),
     reorderThreshold: count.optional(),
     targetLevel: count.optional(),
     reason: plainText(500).optional(),
@@ -57,6 +58,7 @@ const planned = z.object({
   sku: z.string(),
   warehouseId: z.string(),
   safetyStock: z.int(),
+  backorderLimit: z.int(),
   reorderThreshold: z.int(),
   targetLevel: z.int(),
   available: z.int(),
@@ -68,6 +70,8 @@ const item = z.object({
   active: z.boolean(),
   onHand: z.int(),
   reserved: z.int(),
+  /** Sold beyond what is on hand: what comes in is theirs first. */
+  backordered: z.int(),
   available: z.int(),
   reorderThreshold: z.int(),
   targetLevel: z.int(),
@@ -84,6 +88,8 @@ const item = z.object({
       onHand: z.int(),
       reserved: z.int(),
       safetyStock: z.int(),
+      backordered: z.int(),
+      backorderLimit: z.int(),
       available: z.int(),
     }),
   ),
@@ -219,7 +225,8 @@ export function itemRoutes(
     '/inventory-items/:id',
     {
       schema: {
-        summary: 'Keep units back from sale in this warehouse; set when to order more of the SKU, and how much',
+        summary:
+          'Keep units back from sale in this warehouse, or sell some before they are there; set when to order more of the SKU, and how much',
         tags,
         params,
         body: planInput,
@@ -272,14 +279,20 @@ export function itemRoutes(
         ? found.levels.filter((level) => checkAllWarehouses || level.inventoryItemId === id)
         : []
       const availableQuantity = levels.reduce((sum, level) => sum + level.available, 0)
+      const backordered = levels.reduce((sum, level) => sum + level.backordered, 0)
       const isAvailable = availableQuantity >= requestedQuantity
-      const leadTimeEstimate = isAvailable ? leadTimeOf(levels) : null
+      // What can be sold beyond what is there is available, but comes with the next goods.
+      const isThere = levels.reduce((sum, level) => sum + unitsThere(level), 0) >= requestedQuantity
+      const leadTimeEstimate = isThere ? leadTimeOf(levels) : null
       const incoming = found.incoming.filter((one) => levels.some((level) => level.warehouseId === one.warehouseId))
       const restockExpected =
-        isAvailable || !found.active ? null : restockOf(checkAllWarehouses ? found.incoming : incoming)
+        isThere || !found.active ? null : restockOf(checkAllWarehouses ? found.incoming : incoming)
       return {
         success: true as const,
-        data: { isAvailable, availableQuantity, requestedQuantity, leadTimeEstimate, restockExpected },
+        data: {
+          ...{ isAvailable, availableQuantity, requestedQuantity, leadTimeEstimate, restockExpected },
+          ...(backordered > 0 && { backordered }),
+        },
       }
     },
   )
@@ -306,6 +319,8 @@ const availability = z.object({
   requestedQuantity: z.int(),
   leadTimeEstimate: z.string().nullable(),
   restockExpected: z.string().nullable(),
+  /** Sold already beyond what is on hand; left out when nothing is. */
+  backordered: z.int().optional(),
 })
 const place = z.strictObject({
   at: z.string().regex(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?\+00$/),

@@ -137,6 +137,8 @@ interface LevelRow {
   on_hand: number
   reserved: number
   safety_stock: number
+  backorder: number
+  backordered: number
   moved: boolean
 }
 
@@ -165,7 +167,7 @@ async function readStock(tx: Sql, skus: string[], skipLocked: boolean, states: R
          order by sku
            for update`
   const levels = tx<LevelRow>`
-    select l.sku, l.warehouse_id, l.item_id, l.on_hand, l.reserved, l.safety_stock, l.moved
+    select l.sku, l.warehouse_id, l.item_id, l.on_hand, l.reserved, l.safety_stock, l.backorder, l.backordered, l.moved
       from inventory.levels l
       join inventory.warehouses w on w.id = l.warehouse_id
      where l.sku = any(${skus}::text[])
@@ -207,6 +209,8 @@ function compose(rows: StockRow[], levels: LevelRow[], expired: ExpiredRow[], st
     const { warehouse_id: warehouseId, item_id: inventoryItemId, on_hand: onHand, reserved } = row
     const level: Level = { warehouseId, inventoryItemId, onHand, reserved }
     if (row.safety_stock > 0) level.safetyStock = row.safety_stock
+    if (row.backordered > 0) level.backordered = row.backordered
+    if (row.backorder > 0) level.backorderLimit = row.backorder
     stock.levels.push(level)
     stock.onHand += onHand
     stock.reserved += reserved

@@ -1,6 +1,6 @@
 /** Orders, returns and cancellations. */
 import { type Decision, Rejected } from '../../engine/decider.ts'
-import { type Allocation, type StrategyName, strategies } from './allocation.ts'
+import { type Allocation, allocated, type StrategyName, strategies } from './allocation.ts'
 import type { Command, Line } from './commands.ts'
 import type { Draft, StockThresholds } from './draft.ts'
 import type { InventoryFact } from './facts.ts'
@@ -35,7 +35,7 @@ export function allocate(
     sku,
     productId: (stocks[n] as StockState).stock.productId,
     quantity,
-    allocations: strategies[allocation]((stocks[n] as StockState).stock.levels, quantity),
+    allocations: allocated(strategies[allocation], (stocks[n] as StockState).stock.levels, quantity),
   }))
 }
 

@@ -10,6 +10,9 @@ export interface LevelView {
   onHand: number
   reserved: number
   safetyStock: number
+  /** Units sold beyond what is on hand, and how many may be. */
+  backordered: number
+  backorderLimit: number
   available: number
   leadTimeMin: number
   leadTimeMax: number
@@ -24,6 +27,7 @@ export interface ItemView {
   targetLevel: number
   onHand: number
   reserved: number
+  backordered: number
   available: number
   /** In the order orders take from them. */
   levels: LevelView[]
@@ -44,6 +48,8 @@ interface LevelRow {
   on_hand: number
   reserved: number
   safety_stock: number
+  backordered: number
+  backorder: number
   lead_time_min: number
   lead_time_max: number
 }
@@ -60,6 +66,7 @@ export async function itemsOfProduct(sql: Sql, productId: string): Promise<ItemV
     )
     select s.sku, s.product_id, s.active, s.version, s.reorder_threshold, s.target_level,
            l.item_id, l.warehouse_id, w.name, l.on_hand, l.reserved - coalesce(due.quantity, 0) as reserved, l.safety_stock,
+           l.backordered, l.backorder,
            w.lead_time_min, w.lead_time_max
       from inventory.stock s
       join inventory.levels l on l.sku = s.sku
@@ -97,34 +104,42 @@ function itemsFrom(rows: LevelRow[], incoming: Incoming[]): ItemView[] {
         targetLevel: row.target_level,
         onHand: 0,
         reserved: 0,
+        backordered: 0,
         available: 0,
         levels: [],
         incoming: incoming.filter((one) => one.sku === row.sku),
       }
       items.set(row.sku, item)
     }
-    const available = sellable({ onHand: row.on_hand, reserved: row.reserved, safetyStock: row.safety_stock })
+    const { on_hand: onHand, reserved, safety_stock: safetyStock, backordered, backorder: backorderLimit } = row
+    const available = sellable({ onHand, reserved, safetyStock, backordered, backorderLimit })
     item.levels.push({
       inventoryItemId: row.item_id,
       warehouseId: row.warehouse_id,
       warehouseName: row.name,
-      onHand: row.on_hand,
-      reserved: row.reserved,
-      safetyStock: row.safety_stock,
+      onHand,
+      reserved,
+      safetyStock,
+      backordered,
+      backorderLimit,
       available,
       leadTimeMin: row.lead_time_min,
       leadTimeMax: row.lead_time_max,
     })
-    item.onHand += row.on_hand
-    item.reserved += row.reserved
+    item.onHand += onHand
+    item.reserved += reserved
+    item.backordered += backordered
     item.available += available
   }
   return [...items.values()]
 }
 
-/** Document C's lead time in words; null when nothing is there to be sent. */
+/** What a level could send now. */
+export const unitsThere = ({ onHand, reserved, safetyStock }: LevelView) => Math.max(0, onHand - reserved - safetyStock)
+
+/** Document C's lead time in words; null when nothing is there to be sent: what is only promised waits for goods. */
 export function leadTimeOf(levels: readonly LevelView[]): string | null {
-  const first = levels.find((level) => level.available > 0)
+  const first = levels.find((level) => unitsThere(level) > 0)
   if (!first) return null
   const { leadTimeMin: min, leadTimeMax: max } = first
   return min === max ? `${min} ${min === 1 ? 'day' : 'days'}` : `${min}-${max} days`

@@ -223,6 +223,48 @@ test('the sweeper gives back what forgotten reservations hold, in every SKU, and
   expect(await available(id)).toEqual([5, 5])
 })
 
+test('what is sold beyond the stock is shown, waits for goods, and is held to its limit by the table itself', async () => {
+  const { id, skus } = await product(2)
+  const [sku] = skus as [string]
+  const path = `/inventory-items/${itemId(sku, 'main')}`
+  expect((await call('PATCH', path, { backorderLimit: 3 })).body).toMatchObject({ backorderLimit: 3, available: 5 })
+  expect((await call('POST', '/orders', { lines: [{ sku, quantity: 6 }] })).status).toBe(409)
+  const orders = await Promise.all(
+    [1, 2, 3, 4, 5, 6].map(() => call('POST', '/orders', { lines: [{ sku, quantity: 1 }] })),
+  )
+  expect(orders.filter(({ status }) => status === 201)).toHaveLength(5)
+  const item = async () => (await call('GET', `/products/${id}/inventory`)).body.items[0]
+  expect(await item()).toMatchObject({
+    onHand: 0,
+    backordered: 3,
+    available: 0,
+    levels: [{ onHand: 0, backordered: 3, backorderLimit: 3, available: 0 }],
+  })
+  expect((await call('PATCH', path, { backorderLimit: 2 })).body).toMatchObject({ status: 409, promised: 3 })
+  await expect(engine.db`update inventory.levels set backordered = 4 where sku = ${sku}`).rejects.toThrow(
+    /check constraint/,
+  )
+  await expect(engine.db`update inventory.levels set backorder = 2 where sku = ${sku}`).rejects.toThrow(
+    /check constraint/,
+  )
+
+  // In one batch: the limit rises and is used, then the goods come and it falls.
+  const limit = (backorderLimit: number) =>
+    inventory.execute({ type: 'plan', sku, warehouseId: 'main', backorderLimit })
+  const deliveryId = `to ${sku}`
+  await Promise.all([
+    limit(5),
+    inventory.execute({ type: 'order', orderId: `of ${sku}`, lines: [{ sku, quantity: 2 }] }),
+    inventory.execute({ type: 'announce', deliveryId, to: 'main', lines: [{ sku, quantity: 9 }] }),
+  ])
+  const asked = async (quantity: number) => (await call('GET', `${path}/availability?quantity=${quantity}`)).body.data
+  expect(await asked(1)).toMatchObject({ isAvailable: false, availableQuantity: 0, backordered: 5 })
+  await Promise.all([inventory.execute({ type: 'receive', deliveryId, kind: 'receipt' }), limit(1)])
+  expect(await item()).toMatchObject({ onHand: 4, backordered: 0, available: 5, levels: [{ backorderLimit: 1 }] })
+  expect(await asked(4)).toMatchObject({ isAvailable: true, leadTimeEstimate: '1-2 days' })
+  expect(await asked(5)).toMatchObject({ isAvailable: true, leadTimeEstimate: null })
+})
+
 test('safety stock is kept back from orders and answers, by version, and thresholds decide what is low', async () => {
   const { id, skus } = await product(5)
   const [sku] = skus as [string]

@@ -33,7 +33,7 @@ export async function readCount(tx: Sql, count: string, skus: string[], states: 
   const warehouse = count.slice(at + 1)
   const rows = await tx<{ sku: string; on_hand: number; again: boolean }>`
     select l.sku,
-           (l.on_hand - coalesce((select sum(m.on_hand_delta)
+           greatest(0, l.on_hand - l.backordered - coalesce((select sum(m.on_hand_delta)
                                     from inventory.ledger m
                                    where m.sku = l.sku
                                      and m.warehouse_id = l.warehouse_id

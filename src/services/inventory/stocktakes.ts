@@ -3,6 +3,7 @@
  * between the count and its entry are not forgotten.
  */
 import { type Decision, Rejected } from '../../engine/decider.ts'
+import { balanceOf } from './allocation.ts'
 import type { Command } from './commands.ts'
 import { mustBeInUse } from './counts.ts'
 import type { Draft, StockThresholds } from './draft.ts'
@@ -19,7 +20,7 @@ interface Found {
   /** On hand at the time of the count. */
   expected: number
   difference: number
-  /** On hand once the difference is made up for; what was sold since is off it. */
+  /** On hand once the difference is made up for; what was sold since is off it. Below zero: so many are backordered. */
   onHand: number
 }
 
@@ -40,7 +41,7 @@ export function takeStock(
     const level = stocks[n]?.stock.levels.find((one) => one.warehouseId === warehouseId)
     const expected = then?.get(sku) ?? 0
     const difference = counted - expected
-    return { sku, counted, expected, difference, onHand: (level?.onHand ?? 0) + difference }
+    return { sku, counted, expected, difference, onHand: (level ? balanceOf(level) : 0) + difference }
   })
   refuseBelowReserved(draft, warehouseId, found)
   const answer = { stocktakeId, warehouseId, countedAt, dryRun, lines: found }
@@ -76,7 +77,7 @@ function refuseBelowReserved(draft: Draft, warehouseId: string, found: Found[]):
   const wrong = found.flatMap(({ sku, onHand }) => {
     const level = draft.stock(sku)?.stock.levels.find((one) => one.warehouseId === warehouseId)
     const reserved = level?.reserved ?? 0
-    return onHand < reserved ? { sku, requested: onHand, reserved } : []
+    return onHand + (level?.backorderLimit ?? 0) < reserved ? { sku, requested: onHand, reserved } : []
   })
   if (wrong.length === 0) return
   const message = wrong.map((line) => `${line.sku}: ${line.reserved} reserved, so not ${line.requested} on hand`)

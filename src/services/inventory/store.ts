@@ -119,34 +119,58 @@ async function saveLevels(tx: Sql, { states }: Batch, movements: Moved[]): Promi
   }
   const old = rows((itemId) => !opened.has(itemId))
   const fresh = rows((itemId) => opened.has(itemId))
+  const plans = planned(states, movements)
   const work: Promise<unknown>[] = []
+  // A limit rises before what it allows and falls after what it allowed: the table's checks look at each statement by itself.
+  if (plans.items.length > 0) work.push(savePlans(tx, plans, 'rising'))
   if (old.count > 0) {
     work.push(tx`
       update inventory.levels l
-         set on_hand = v.on_hand, reserved = v.reserved, moved = v.moved
+         set on_hand = greatest(v.on_hand, 0), backordered = greatest(-v.on_hand, 0), reserved = v.reserved, moved = v.moved
         from unnest(${old.skus}::text[], ${old.warehouses}::text[], ${old.onHand}::bigint[], ${old.reserved}::bigint[],
                     ${old.moved}::bool[]) as v (sku, warehouse_id, on_hand, reserved, moved)
        where l.sku = v.sku and l.warehouse_id = v.warehouse_id`)
   }
-  const kept = new Map<string, Movement>()
-  for (const { fact } of movements) if (fact.item?.safetyStock !== undefined) kept.set(fact.itemId, fact)
-  if (kept.size > 0) {
-    const facts = [...kept.values()]
-    work.push(tx`
-      update inventory.levels l
-         set safety_stock = v.safety_stock
-        from unnest(${facts.map((fact) => fact.itemId)}::text[],
-                    ${numbers(facts.map((fact) => fact.item?.safetyStock ?? 0))}::bigint[]) as v (item_id, safety_stock)
-       where l.item_id = v.item_id`)
-  }
   if (fresh.count > 0) {
+    const { safety, limits } = plansOf(
+      states,
+      [...last.values()].filter((fact) => opened.has(fact.itemId)),
+    )
     work.push(tx`
-      insert into inventory.levels (sku, warehouse_id, item_id, on_hand, reserved, moved)
-      select * from unnest(${fresh.skus}::text[], ${fresh.warehouses}::text[], ${fresh.items}::text[],
-                           ${fresh.onHand}::bigint[], ${fresh.reserved}::bigint[], ${fresh.moved}::bool[])`)
+      insert into inventory.levels (sku, warehouse_id, item_id, on_hand, backordered, reserved, moved, safety_stock, backorder)
+      select sku, warehouse_id, item_id, greatest(on_hand, 0), greatest(-on_hand, 0), reserved, moved, safety_stock, backorder
+        from unnest(${fresh.skus}::text[], ${fresh.warehouses}::text[], ${fresh.items}::text[], ${fresh.onHand}::bigint[],
+                    ${fresh.reserved}::bigint[], ${fresh.moved}::bool[], ${safety}::bigint[], ${limits}::bigint[])
+             as v (sku, warehouse_id, item_id, on_hand, reserved, moved, safety_stock, backorder)`)
   }
+  if (plans.items.length > 0) work.push(savePlans(tx, plans, 'falling'))
   await Promise.all(work)
 }
+
+/** What is planned for levels now; rarely anything. */
+function planned(states: Batch['states'], movements: Moved[]) {
+  const kept = new Map<string, Movement>()
+  for (const { fact } of movements)
+    if (fact.item?.safetyStock !== undefined || fact.item?.backorderLimit !== undefined) kept.set(fact.itemId, fact)
+  return plansOf(states, [...kept.values()])
+}
+
+function plansOf(states: Batch['states'], facts: Movement[]) {
+  const levels = facts.map(({ entity, warehouseId }) =>
+    (states.get(entity) as { state: StockState }).state.stock.levels.find((one) => one.warehouseId === warehouseId),
+  )
+  return {
+    items: facts.map((fact) => fact.itemId),
+    safety: numbers(levels.map((level) => level?.safetyStock ?? 0)),
+    limits: numbers(levels.map((level) => level?.backorderLimit ?? 0)),
+  }
+}
+
+const savePlans = (tx: Sql, { items, safety, limits }: ReturnType<typeof plansOf>, when: 'rising' | 'falling') => tx`
+  update inventory.levels l
+     set safety_stock = v.safety_stock, backorder = case when ${when} = 'rising' then greatest(l.backorder, v.backorder) else v.backorder end
+    from unnest(${items}::text[], ${safety}::bigint[], ${limits}::bigint[]) as v (item_id, safety_stock, backorder)
+   where l.item_id = v.item_id`
 
 /**
  * What many rows have in common travels once, numbers as array literals and ids as one joined text each: 2,000 rows of one SKU then

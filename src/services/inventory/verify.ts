@@ -19,7 +19,7 @@ export async function verifyInventory(sql: Sql): Promise<Finding[]> {
     ['inventory: each movement begins where the one before ended', ledgerWithoutJumps(sql)],
     ['inventory: what is reserved is what open reservation lines hold', reservedAgainstLines(sql)],
     ['inventory: what left for another warehouse is there, back, or under way', transfersAgainstLedger(sql)],
-    ['inventory: 0 ≤ reserved ≤ on hand + backorder', withinBounds(sql)],
+    ['inventory: 0 ≤ reserved ≤ on hand − backordered + backorder', withinBounds(sql)],
     ['inventory: every SKU is at its last event', stockAgainstLog(sql)],
   ]
   const found = await Promise.all(rules.map(async ([rule, rows]) => (await rows).map((row) => ({ rule, ...row }))))
@@ -34,10 +34,10 @@ const countersAgainstLedger = (sql: Sql) => sql<Row>`
   )
   select coalesce(l.sku, s.sku) || ' in ' || coalesce(l.warehouse_id, s.warehouse_id) as what,
          format('the counters say %s on hand, %s reserved; the ledger sums to %s and %s',
-                l.on_hand, l.reserved, s.on_hand, s.reserved) as detail
+                l.on_hand - l.backordered, l.reserved, s.on_hand, s.reserved) as detail
     from inventory.levels l
     full join sums s on s.sku = l.sku and s.warehouse_id = l.warehouse_id
-   where (l.on_hand, l.reserved) is distinct from (s.on_hand, s.reserved)
+   where (l.on_hand - l.backordered, l.reserved) is distinct from (s.on_hand, s.reserved)
    limit ${most}`
 
 const ledgerWithoutJumps = (sql: Sql) => sql<Row>`
@@ -101,9 +101,11 @@ const transfersAgainstLedger = (sql: Sql) => sql<Row>`
    limit ${most}`
 
 const withinBounds = (sql: Sql) => sql<Row>`
-  select sku || ' in ' || warehouse_id as what, format('%s on hand, %s reserved', on_hand, reserved) as detail
+  select sku || ' in ' || warehouse_id as what,
+         format('%s on hand, %s reserved, %s backordered of %s', on_hand, reserved, backordered, backorder) as detail
     from inventory.levels
-   where on_hand < 0 or reserved < 0 or reserved > on_hand + backorder
+   where on_hand < 0 or reserved < 0 or reserved + backordered > on_hand + backorder
+      or backordered not between 0 and backorder or backordered > 0 and on_hand > 0
    limit ${most}`
 
 /** Old events may have left the log with their partition; then the state is ahead of nothing. */

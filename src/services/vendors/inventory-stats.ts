@@ -44,8 +44,7 @@ export async function inventoryStatsOf(sql: Sql, vendorId: string): Promise<Inve
     ), stocked as (
       select s.product_id, max(s.reorder_threshold) as threshold, sum(l.on_hand) as on_hand,
              sum(l.reserved - coalesce(due.quantity, 0)) as reserved,
-             sum(case when l.safety_stock = 0 then l.on_hand - l.reserved + coalesce(due.quantity, 0)
-                      else greatest(0, l.on_hand - l.reserved + coalesce(due.quantity, 0) - l.safety_stock) end) as available
+             sum(greatest(0, l.on_hand - l.backordered - l.reserved + coalesce(due.quantity, 0) - l.safety_stock + l.backorder)) as available
       from   sold
       join   inventory.stock s on s.product_id = sold.id and s.active
       join   inventory.levels l on l.sku = s.sku
