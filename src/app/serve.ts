@@ -52,7 +52,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   }
   const { applied, committed } = metrics
   const system = await openSystem(config, { log, serve: services, applied, committed, onDatabase: step })
-  metrics.follow(system.engine)
+  metrics.follow(system.engine, system.services.storefront)
   system.services.caches.measure(metrics.registry)
   const stopping = new AbortController()
   const stop = AbortSignal.any([signal, stopping.signal])
