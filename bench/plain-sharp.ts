@@ -2,18 +2,19 @@
  * bench/media's rival, in a process of its own: makes photographs in a folder (`photos`) and their renditions with plain sharp in a loop (`seconds`).
  * It yields to other processes as the workshop does, so that whatever else runs on the machine slows both alike.
  */
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { constants, setPriority } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { sizes } from '../src/services/media/recipe.ts'
 
-const [, , folder = '', count = ''] = process.argv
+const [, , folder = '', first = '', count = ''] = process.argv
 setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
-const names = Array.from({ length: Number(count) }, (_, n) => join(folder, `${n}.jpg`))
-for (const [n, name] of names.entries()) await writeFile(name, await photo(n))
+const photos = Array.from({ length: Number(count) }, (_, n) => Number(first) + n)
+const nameOf = (n: number) => join(folder, `${n}.jpg`)
+for (const n of photos) writeFileSync(nameOf(n), await photo(n))
 const begun = performance.now()
-for (const name of names) await make(await readFile(name))
+for (const n of photos) await make(readFileSync(nameOf(n)))
 process.stdout.write(String((performance.now() - begun) / 1_000))
 
 /** Shapes and grain, as a camera's picture has; every one another. */
