@@ -171,7 +171,7 @@ test('a facet that is filtered by keeps its other values, the rest is counted wi
   expect(facets.available).toEqual([{ value: false, count: 1 }])
 })
 
-test('beyond two thousand products totals and facets are estimates, and say so', async () => {
+test('beyond a thousand products totals and facets are estimates, and say so', async () => {
   const vendors = (n: number) => ({ vendorId: n % 4 === 0 ? 'few' : 'many' })
   const all = Array.from({ length: 4_000 }, (_, n) => productEvent(`p${n}`, 1, { title: `Lamp ${n}`, ...vendors(n) }))
   await db.begin((tx) => projection.apply(all, tx))

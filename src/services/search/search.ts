@@ -101,7 +101,7 @@ function found(
 }
 
 /** What has a word that half the shop has may well be any of them: so many are ranked, and as many that have the words in their title. */
-const rankedMax = 2_000
+const rankedMax = 1_000
 
 function candidates(conditions: Conditions, query: SearchQuery, wording: Wording | undefined): string {
   const all = `select * from search.products where ${conditions.sql}`
