@@ -1,6 +1,6 @@
-/** What Prometheus reads at /metrics: our own names, document B's (Monitoring and Alerting), and the process's. */
+/** What Prometheus reads at /metrics: our own names, document B's (Monitoring), what C, D and E want measured, and the process's. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import { listConsumers } from '../engine/consumers.ts'
+import { type ConsumerState, listConsumers } from '../engine/consumers.ts'
 import type { Database } from '../engine/database.ts'
 import type { Engine, EngineOptions } from '../engine/engine.ts'
 import { matches } from '../engine/event.ts'
@@ -10,8 +10,8 @@ export interface Metrics {
   /** For the engine's options: called after each commit. */
   applied: NonNullable<EngineOptions['applied']>
   committed: NonNullable<EngineOptions['committed']>
-  /** From here on a scrape asks the database, once for all gauges. */
-  follow(engine: Engine): void
+  /** From here on a scrape asks the database, once for all gauges, and how many readers follow live. */
+  follow(engine: Engine, parts?: { liveReaders?: () => number }): void
 }
 
 /** A scrape counts products anew at most so often: it reads every level. */
@@ -40,6 +40,12 @@ export function createMetrics(): Metrics {
     buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600],
     registers,
   })
+  const handled = new Counter({
+    name: 'lockstep_handled_total',
+    help: 'Events, or their latest of each entity, that a consumer has applied in this process (E, Event Processing Rate).',
+    labelNames: ['consumer'],
+    registers,
+  })
   return {
     registry,
     committed(source, count) {
@@ -47,14 +53,16 @@ export function createMetrics(): Metrics {
       if (count > 0) batches.observe(count)
     },
     applied(consumer, events, at) {
+      handled.inc({ consumer }, events.length)
       for (const event of new Set([events[0], events.at(-1)]))
         if (event) appliedSeconds.observe({ consumer }, Math.max(0, at.getTime() - event.at.getTime()) / 1_000)
     },
-    follow(engine) {
+    follow(engine, { liveReaders } = {}) {
       gauges(registry, engine.db)
+      if (liveReaders) followLive(registry, liveReaders)
       const failures = new Counter({
         name: 'inventory_update_failures_total',
-        help: 'Orders that asked for more than there was, seen by this process (B).',
+        help: 'Order lines that asked for more than there was, seen by this process (B).',
         registers,
       })
       engine.observe(['stock.update.failed'], (events) => failures.inc(events.length))
@@ -68,6 +76,12 @@ function gauges(registry: Registry, db: Database): void {
   const lagEvents = gauge('lockstep_consumer_lag_events', 'Events a consumer has yet to look at.', ['consumer'])
   const lagSeconds = gauge('lockstep_consumer_lag_seconds', 'Age of the first of them, in seconds.', ['consumer'])
   const deadLetters = gauge('lockstep_dead_letters', 'Dead letters of a consumer.', ['consumer'])
+  const retrying = gauge('lockstep_retrying', 'Failures of a consumer that are being tried again.', ['consumer'])
+  const position = gauge('lockstep_log_position', 'Events ever published: its rate is the publishing rate (D).')
+  const success = gauge(
+    'lockstep_sync_success_ratio',
+    'Share of what consumers looked at that did not fail, 0 to 1 (E).',
+  )
   const updateLag = gauge(
     'inventory_update_lag_ms',
     'Age of the oldest stock event that a consumer has yet to apply (B).',
@@ -83,7 +97,10 @@ function gauges(registry: Registry, db: Database): void {
       lagEvents.set({ consumer: name }, consumer.lagEvents)
       lagSeconds.set({ consumer: name }, consumer.lagSeconds)
       deadLetters.set({ consumer: name }, consumer.dead)
+      retrying.set({ consumer: name }, consumer.retrying)
     }
+    position.set(consumers[0]?.end ?? 0)
+    success.set(successOf(consumers))
     const stock = consumers.filter(({ on }) => on.some((pattern) => matches(pattern, 'stock.updated')))
     updateLag.set(Math.max(0, ...stock.map((consumer) => consumer.lagSeconds)) * 1_000)
     outOfStock.set(counted.products)
@@ -91,7 +108,7 @@ function gauges(registry: Registry, db: Database): void {
   }
   // The first gauge asks for all: prom-client collects them together. Without the database they keep what they said last.
   let asked: Promise<void> | undefined
-  for (const each of [lagEvents, lagSeconds, deadLetters, updateLag, outOfStock, dlq]) {
+  for (const each of [lagEvents, lagSeconds, deadLetters, retrying, position, success, updateLag, outOfStock, dlq]) {
     Object.assign(each, {
       collect: () =>
         (asked ??= ask()
@@ -102,6 +119,24 @@ function gauges(registry: Registry, db: Database): void {
     })
     registry.registerMetric(each)
   }
+}
+
+/** E, Synchronization Success Rate: of each consumer's events, those without a failure that stands. */
+export function successOf(consumers: readonly Pick<ConsumerState, 'position' | 'retrying' | 'dead'>[]): number {
+  const looked = consumers.reduce((sum, { position }) => sum + position, 0)
+  const failed = consumers.reduce((sum, { retrying, dead }) => sum + retrying + dead, 0)
+  return looked === 0 ? 1 : Math.max(0, 1 - failed / looked)
+}
+
+function followLive(registry: Registry, readers: () => number): void {
+  new Gauge({
+    name: 'lockstep_live_readers',
+    help: 'Who follows the storefront live in this process.',
+    registers: [registry],
+    collect() {
+      this.set(readers())
+    },
+  })
 }
 
 async function outOfStockProducts(db: Database): Promise<number> {

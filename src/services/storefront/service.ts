@@ -12,11 +12,17 @@ import { orderTopic, productTopic } from './topics.ts'
 
 export type StorefrontOptions = Pick<StorefrontSettings, 'inventory'> & Partial<StorefrontSettings>
 
+export interface StorefrontService extends Service<App> {
+  availability: Storefront['availability']
+  /** How many follow live in this process. */
+  liveReaders(): number
+}
+
 export function storefrontService(
   engine: Engine,
   options: StorefrontOptions,
   caches = new Caches(engine.log),
-): Service<App> & Pick<Storefront, 'availability'> {
+): StorefrontService {
   const { db, log } = engine
   const settings = { ...storefrontDefaults, ...options }
   const cache = caches.open('availability')
@@ -42,6 +48,7 @@ export function storefrontService(
       )
       await live.close()
     },
-    availability: (productId, quantity) => storefront.availability(productId, quantity),
+    availability: (...asked) => storefront.availability(...asked),
+    liveReaders: () => live.readers,
   }
 }
