@@ -7,7 +7,7 @@ import { say } from './output.ts'
 import { duration } from './session.ts'
 
 // As in http/auth.ts, which is not loaded for a help text.
-const roles = ['ADMIN', 'product-service', 'inventory-service'] as const
+const roles = ['ADMIN', 'product-service', 'inventory-service', 'analyst'] as const
 
 interface Options {
   role: (typeof roles)[number]

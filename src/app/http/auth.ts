@@ -18,8 +18,8 @@ import type { Actor } from '../../engine/http.ts'
 import { Unavailable } from '../../engine/unavailable.ts'
 import { inspect } from './json.ts'
 
-/** ADMIN may everything; the services' roles are document C's, Authentication. */
-export const roles = ['ADMIN', 'product-service', 'inventory-service'] as const
+/** ADMIN may everything; the services' roles are document C's, Authentication; an analyst reads what was counted. */
+export const roles = ['ADMIN', 'product-service', 'inventory-service', 'analyst'] as const
 export type Role = (typeof roles)[number]
 
 export interface AuthSettings {
