@@ -139,25 +139,21 @@ function after(states: States, { source: { decider } }: Deed, facts: Fact[]): St
   return folded
 }
 
-/** An entity's owner by what stands before its slash. Asked several times in a row for the same one, so that is remembered. */
+/** An entity's owner by what stands before its slash. The few kinds are tried in turn: a look-up would have to cut and hash the name first. */
 function ownership(sources: readonly AnySource[]): (entity: EntityId) => AnySource {
-  const byKind = new Map<string, AnySource>()
-  for (const source of sources) {
-    if (!source.entities) throw new Error(`${source.name} does not say what it owns`)
-    for (const kind of source.entities) {
-      if (byKind.has(kind)) throw new Error(`${source.name} and ${byKind.get(kind)?.name} both own ${kind}`)
-      byKind.set(kind, source)
+  const kinds: { prefix: string; owner: AnySource }[] = []
+  for (const owner of sources) {
+    if (!owner.entities) throw new Error(`${owner.name} does not say what it owns`)
+    for (const kind of owner.entities) {
+      const prefix = `${kind}/`
+      const other = kinds.find((one) => one.prefix === prefix)?.owner
+      if (other) throw new Error(`${owner.name} and ${other.name} both own ${kind}`)
+      kinds.push({ prefix, owner })
     }
   }
-  let lastEntity: EntityId | undefined
-  let lastOwner: AnySource | undefined
   return (entity) => {
-    if (entity === lastEntity && lastOwner) return lastOwner
-    const owner = byKind.get(entity.slice(0, entity.indexOf('/')))
-    if (!owner) throw new Error(`nobody owns ${entity}`)
-    lastEntity = entity
-    lastOwner = owner
-    return owner
+    for (const { prefix, owner } of kinds) if (entity.startsWith(prefix)) return owner
+    throw new Error(`nobody owns ${entity}`)
   }
 }
 
@@ -185,6 +181,10 @@ function jointStore(sources: readonly AnySource[], ownerOf: (entity: EntityId) =
     },
 
     save(tx, changed) {
+      const [first] = changed.facts
+      const only = first && ownerOf(first.fact.entity)
+      if (!only || changed.facts.every(({ fact }) => ownerOf(fact.entity) === only))
+        return only ? only.store.save(tx, changed) : Promise.resolve()
       const parts = new Map<AnySource, Changed<unknown, Fact>>()
       const partOf = (entity: EntityId) => {
         const owner = ownerOf(entity)
