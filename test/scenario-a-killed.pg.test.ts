@@ -63,7 +63,7 @@ test('killed in the middle, an evaluation goes on in another process; each produ
 
   const [sums] = await engine.db`
     select (select count(*) from collections.members) as members,
-           (select count(*) from collections.members m join collections.products p using (product_id)
+           (select count(*) from collections.members m join collections.askable p using (product_id)
              where p.facts -> 'tag' ? 'a') as wrong,
            (select count(*) filter (where type = 'collection.product.added')
                  - count(*) filter (where type = 'collection.product.removed') from lockstep.events) as balance,

@@ -7,7 +7,7 @@ import type { Product } from '../catalog/events.ts'
 import type { Stock } from '../inventory/events.ts'
 import type { PriceData } from '../pricing/events.ts'
 import { folded, type Price } from './condition.ts'
-import { type Kept, move, movesOf, pricesColumn, Rulebook } from './membership.ts'
+import { type Kept, type KeptFacts, move, movesOf, pricesColumn, Rulebook } from './membership.ts'
 
 export function collectionsProjection(): Projection {
   const rulebook = new Rulebook()
@@ -24,9 +24,7 @@ export function collectionsProjection(): Projection {
         prices.length > 0 ? savePrices(prices, tx) : [],
         deriveInStock([...new Set(changes.map((change) => change.key))], tx),
       ])
-      // A product that was written and then came into stock is in both, and only the last row is true of it.
-      const concerned = new Map([...written, ...priced, ...flipped].map((row) => [row.product_id, row]))
-      const moves = await movesOf(rulebook, [...concerned.values()], tx)
+      const moves = await movesOf(rulebook, concerned(written, [...priced, ...flipped]), tx)
       const causes = new Map(changes.map((change) => [change.key, change]))
       await move(moves, tx, (productId) => {
         const cause = causes.get(productId)
@@ -38,25 +36,39 @@ export function collectionsProjection(): Projection {
   })
 }
 
-function saveProducts(changes: LoggedEvent[], tx: Sql) {
-  const rows = changes.map((change) => ({ change, product: change.data.product as Product }))
-  return tx<Kept>`
+/** A product that was written and then came into stock is in both: the last row is true of it, and its facts are known. */
+function concerned(written: Kept[], later: Kept[]): Kept[] {
+  const products = new Map(written.map((row) => [row.product_id, row]))
+  for (const row of later) {
+    const facts = products.get(row.product_id)?.facts ?? row.facts
+    products.set(row.product_id, { ...row, facts })
+  }
+  return [...products.values()]
+}
+
+async function saveProducts(changes: LoggedEvent[], tx: Sql): Promise<Kept[]> {
+  const rows = changes.map((change) => {
+    const product = change.data.product as Product
+    return { change, product, facts: keptOf(product) }
+  })
+  const written = await tx<Omit<Kept, 'facts'>>`
     insert into collections.products as p (product_id, version, live, title, created_at, facts, price_min)
-    select product_id, version, live, title, created_at, facts::jsonb, price_min
+    select product_id, version, live, title, created_at, facts::json, price_min
       from unnest(${rows.map((r) => r.product.id)}::text[], ${rows.map((r) => r.change.version)}::bigint[],
                   ${rows.map((r) => r.product.status === 'active' && r.change.type !== 'product.deleted')}::boolean[],
                   ${rows.map((r) => r.product.title)}::text[], ${rows.map((r) => r.product.createdAt)}::timestamptz[],
-                  string_to_array(${texts(rows.map((r) => JSON.stringify(keptOf(r.product))))}, chr(30)),
+                  string_to_array(${texts(rows.map((r) => JSON.stringify(r.facts)))}, chr(30)),
                   ${rows.map((r) => lowest(pricesOf(r.product)))}::bigint[]) as u (product_id, version, live, title, created_at, facts, price_min)
     on conflict (product_id) do update set
       version = excluded.version, live = excluded.live, title = excluded.title, created_at = excluded.created_at, facts = excluded.facts,
       price_min = case when p.effective is null then excluded.price_min else p.price_min end
     where excluded.version >= p.version
-    returning product_id, live, in_stock, facts, effective`
+    returning product_id, live, in_stock, effective`
+  const facts = new Map(rows.map((row) => [row.product.id, row.facts]))
+  return written.map((row) => ({ ...row, facts: facts.get(row.product_id) as KeptFacts }))
 }
 
-/** All of `Facts` that the product itself says; `offered` is the vendor's word, stock has its own column. */
-const keptOf = (product: Product): Kept['facts'] => ({
+const keptOf = (product: Product): KeptFacts => ({
   title: [folded(product.title)],
   category: product.category === null ? [] : [folded(product.category)],
   vendor: product.vendorId === null ? [] : [folded(product.vendorId)],
@@ -80,7 +92,7 @@ function savePrices(changes: LoggedEvent[], tx: Sql) {
   })
   return tx<Kept>`
     update collections.products p
-       set price_version = u.version, effective = nullif(u.prices::jsonb, 'null'), price_min = coalesce(u.price_min, p.price_min)
+       set price_version = u.version, effective = nullif(u.prices, 'null')::json, price_min = coalesce(u.price_min, p.price_min)
       from unnest(${rows.map((r) => r.key)}::text[], ${rows.map((r) => r.version)}::bigint[],
                   string_to_array(${pricesColumn(rows.map((r) => r.prices))}, chr(30)),
                   ${rows.map((r) => lowest(r.prices ?? []))}::bigint[]) as u (product_id, version, prices, price_min)

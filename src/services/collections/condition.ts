@@ -35,7 +35,7 @@ interface FieldKind {
   operators: readonly OperatorName[]
   values: readonly ('string' | 'number' | 'boolean' | 'date')[]
   of(facts: Facts, which: Which): Scalar[]
-  /** The same as a jsonb array, of a row `p` of collections.products. */
+  /** The same as a jsonb array, of a row `p` of collections.askable. */
   sql(which: Which, bind: Bind): string
 }
 
@@ -216,7 +216,7 @@ export function predicate(asked: Condition): (facts: Facts) => boolean {
   return (facts) => valuesOf(facts, asked).some((one) => is(one, given)) !== negated
 }
 
-/** The same as SQL of a row `p` of collections.products; never null. */
+/** The same as SQL of a row `p` of collections.askable; never null. */
 export function conditionSql(asked: Condition, bind: Bind): string {
   const list = (fields[asked.field] as FieldKind).sql(asked, bind)
   if (asked.operator === 'exists') return `(jsonb_array_length(${list}) > 0) = ${bind(String(asked.value))}::boolean`

@@ -91,7 +91,7 @@ async function look(evaluation: Evaluation, tx: Sql) {
         order by product_id limit ${chunk}
      ), seen as (
        select p.product_id, ${belongs} as belongs, m.product_id is not null as inside
-         from page join collections.products p using (product_id)
+         from page join collections.askable p using (product_id)
          left join collections.members m on m.collection_id = ${bind(collectionId)} and m.product_id = p.product_id
      )
      select product_id, belongs, inside, (select count(*) from page) as looked from seen

@@ -9,20 +9,23 @@ import { compiled, type Rule } from './rule.ts'
 
 export const membershipEntity = (productId: string) => `membership/${productId}`
 
-/** A row of collections.products. */
+/** All of `Facts` that the product itself says; `offered` is the vendor's word, effective prices and stock have their own columns. */
+export type KeptFacts = Omit<Facts, 'available'> & { offered: boolean }
+
+/** A row of collections.products; JSON as text, to be parsed when a rule looks at it. */
 export interface Kept {
   product_id: string
   live: boolean
   in_stock: boolean
-  facts: Omit<Facts, 'available'> & { offered: boolean }
-  effective: Price[] | null
+  facts: string | KeptFacts
+  effective: string | null
 }
 
-export const factsOf = ({ facts, effective, in_stock }: Omit<Kept, 'product_id' | 'live'>): Facts => ({
-  ...facts,
-  price: effective ?? facts.price,
-  available: facts.offered && in_stock,
-})
+export function factsOf(row: Pick<Kept, 'facts' | 'effective' | 'in_stock'>): Facts {
+  const facts = typeof row.facts === 'string' ? (JSON.parse(row.facts) as KeptFacts) : row.facts
+  const price = row.effective === null ? facts.price : (JSON.parse(row.effective) as Price[])
+  return { ...facts, price, available: facts.offered && row.in_stock }
+}
 
 /** A product that comes into a collection or leaves it. */
 export interface Move {
@@ -76,9 +79,9 @@ export class Rulebook {
 /** Nobody decides by an older definition any more, nor begins to until the transaction ends. */
 export const alone = (tx: Sql) => tx`select pg_advisory_xact_lock(hashtext('collections.rules'))`
 
-/** What is to change for these products to be where they belong. */
+/** What is to change for these products to be where they belong. Of a collection that was deleted the evaluator takes care. */
 export async function movesOf(rulebook: Rulebook, products: Kept[], tx: Sql): Promise<Move[]> {
-  if (products.length === 0) return []
+  if (products.length === 0 || rulebook.isEmpty) return []
   const ids = products.map((product) => product.product_id)
   const rows = await tx<{ collection_id: string; product_id: string }>`
     select collection_id, product_id from collections.members where product_id = any(${ids}::text[])`

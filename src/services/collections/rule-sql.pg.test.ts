@@ -150,7 +150,7 @@ test('the predicate and the SQL of a rule take the same products', async () => {
       const values: unknown[] = []
       const condition = ruleSql(parsed, (each) => `$${values.push(each)}`)
       const found = await engine.db.text<{ product_id: string; holds: boolean | null }>(
-        `select product_id, (${condition}) as holds from collections.products p order by product_id`,
+        `select product_id, (${condition}) as holds from collections.askable p order by product_id`,
         values,
       )
       const holds = compiled(parsed)

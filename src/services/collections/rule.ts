@@ -86,7 +86,7 @@ export function compiled(given: Rule): (facts: Facts) => boolean {
     : (facts) => parts.some((holds) => holds(facts))
 }
 
-/** A rule as a condition in SQL on rows `p` of collections.products; never null. */
+/** A rule as a condition in SQL on rows `p` of collections.askable; never null. */
 export function ruleSql(given: Rule, bind: Bind): string {
   if ('not' in given) return `not (${ruleSql(given.not, bind)})`
   if (!('conditions' in given)) return conditionSql(given, bind)

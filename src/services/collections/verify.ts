@@ -36,7 +36,7 @@ async function membersOf(sql: Sql, collection: { id: string; rule: Rule | null; 
   const rows = await sql.text<{ product_id: string; inside: boolean }>(
     `select * from (
        select p.product_id, ${belongs} as belongs, m.product_id is not null as inside
-         from collections.products p
+         from collections.askable p
          left join collections.members m on m.collection_id = ${bind(id)} and m.product_id = p.product_id
      ) as each where belongs <> inside limit ${most}`,
     values,

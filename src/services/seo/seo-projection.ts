@@ -8,7 +8,7 @@ import { KeysFailed } from '../../engine/verdict.ts'
 import type { Product } from '../catalog/events.ts'
 import type { Stock } from '../inventory/events.ts'
 import type { PriceData } from '../pricing/events.ts'
-import { saveAddresses } from './addresses.ts'
+import { contentOf, saveAddresses } from './addresses.ts'
 import { slugFrom, slugSource } from './slug.ts'
 
 const name = 'seo'
@@ -30,7 +30,9 @@ export interface Kept {
   slug: string | null
   made: string | null
   made_of: string | null
+  /** Only where a choice asks for it. */
   product: string | null
+  content: string | null
 }
 
 /** A page as it is to be. */
@@ -42,6 +44,8 @@ export interface Page {
   madeOf: string | null
   /** Undefined for a deleted one. */
   product: Product | undefined
+  /** What the sitemap says of it; null when it does not name it. */
+  content: string | null
   at: Date
 }
 
@@ -76,7 +80,10 @@ export function seoProjection(): Projection {
 async function savePages(products: LoggedEvent[], choices: LoggedEvent[], tx: Sql): Promise<void> {
   const ids = [...new Set([...products, ...choices].map((change) => change.key))]
   const [rows, chosen] = await Promise.all([
-    tx<Kept>`select product_id, version, slug, made, made_of, product from seo.pages where product_id = any(${ids}::text[])`,
+    tx<Kept>`
+      select product_id, version, slug, made, made_of, content,
+             case when product_id = any(${choices.map((change) => change.key)}::text[]) then product end as product
+        from seo.pages where product_id = any(${ids}::text[])`,
     tx<{ product_id: string; slug: string }>`
       select product_id, slug from seo.choices where product_id = any(${ids}::text[]) and slug is not null`,
   ])
@@ -92,7 +99,7 @@ async function savePages(products: LoggedEvent[], choices: LoggedEvent[], tx: Sq
     const slug = before.get(page.productId)?.slug
     return slug == null ? [] : [{ slug, productId: page.productId }]
   })
-  await saveAddresses(pages, left, tx).catch(namedConflict)
+  await saveAddresses({ pages, before, moving, left }, tx).catch(namedConflict)
   if (left.length > 0)
     await retryThoseWaitingFor(
       left.map(({ slug }) => slug),
@@ -106,7 +113,7 @@ function pageFor(change: LoggedEvent, kept: Kept | undefined, chosen: string | u
   if (change.type === 'product.deleted') {
     if (change.version < (kept?.version ?? 0)) return undefined
     const { made = null, made_of: madeOf = null } = kept ?? {}
-    return { productId, version: change.version, slug: null, made, madeOf, product: undefined, at }
+    return { productId, version: change.version, slug: null, made, madeOf, product: undefined, content: null, at }
   }
   const told = change.type === 'seo.updated' ? undefined : (change.data.product as Product)
   // A choice for a product that is deleted or not there yet waits for it in its own table.
@@ -115,7 +122,9 @@ function pageFor(change: LoggedEvent, kept: Kept | undefined, chosen: string | u
   if (!product || version < (kept?.version ?? 0)) return undefined
   const madeOf = slugSource(product)
   const made = kept?.made != null && kept.made_of === madeOf ? kept.made : slugFrom(madeOf)
-  return { productId, version, slug: chosen ?? made, made, madeOf, product, at }
+  const slug = chosen ?? made
+  const content = product.status === 'active' ? contentOf(slug, product) : null
+  return { productId, version, slug, made, madeOf, product, content, at }
 }
 
 const holdersOf = (moving: Page[], tx: Sql) =>
