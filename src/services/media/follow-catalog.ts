@@ -44,7 +44,8 @@ interface Known {
   product_id: string
   version: number
   links: string
-  link_ids: string[]
+  /** Of those alone that failed. */
+  link_ids: string[] | null
   failed: boolean
 }
 
@@ -53,35 +54,35 @@ function wantedOf({ type, key, version, position, data }: LoggedEvent): Wanted {
   return { productId: key, version, position, links: JSON.stringify(media), urls: media.map(({ url }) => url) }
 }
 
+/** A change that leaves the links alone writes nothing: the version noted is that of the last one that did not. */
 async function follow(changes: LoggedEvent[], tx: Sql): Promise<void> {
   const all = changes.map(wantedOf)
   const rows = await tx<Known>`
-    select product_id, version, links, link_ids, failed from media.wanted
+    select product_id, version, links, case when failed then link_ids end as link_ids, failed from media.wanted
      where product_id = any(${all.map(({ productId }) => productId)}::text[])`
   const known = new Map(rows.map((row) => [row.product_id, row]))
   const current = all.filter(({ productId, version }) => version >= (known.get(productId)?.version ?? 0))
-  const changed = current.filter(({ productId, links }) => links !== (known.get(productId)?.links ?? '[]'))
-  const same = current.filter((each) => known.has(each.productId) && !changed.includes(each))
-  const failed = same.filter(({ productId }) => known.get(productId)?.failed)
+  const unchanged = ({ productId, links }: Wanted) => links === (known.get(productId)?.links ?? '[]')
+  const failed = current.filter((each) => unchanged(each) && known.get(each.productId)?.failed)
   if (failed.length > 0) await failOrRetry(tx, failed, known)
-  await Promise.all([
-    tx`update media.wanted w set version = v.version
-         from unnest(${same.map(({ productId }) => productId)}::text[], ${same.map(({ version }) => version)}::bigint[]) as v (product_id, version)
-        where w.product_id = v.product_id and w.version < v.version`,
-    want(tx, changed),
-  ])
+  await want(
+    tx,
+    current.filter((each) => !unchanged(each)),
+  )
 }
 
 /** What failed stays failed when something else of the product changes; tried again by somebody, its links are tried again. */
 async function failOrRetry(tx: Sql, failed: Wanted[], known: Map<string, Known>): Promise<void> {
-  const asked = await tx<{ key: string }>`
+  const rows = await tx<{ key: string }>`
     select f.key
       from lockstep.failures f
       join unnest(${failed.map(({ productId }) => productId)}::text[], ${failed.map(({ position }) => position)}::bigint[]) as v (key, position)
         on f.key = v.key and f.position = v.position
      where f.consumer = ${CONSUMER} and f.state = 'retrying' and f.error_class = 'GiveUp'`
-  const again = failed.filter(({ productId }) => asked.some(({ key }) => key === productId))
-  const standing = failed.filter((each) => !again.includes(each))
+  const asked = new Set(rows.map(({ key }) => key))
+  const { again = [], standing = [] } = Object.groupBy(failed, ({ productId }) =>
+    asked.has(productId) ? 'again' : 'standing',
+  )
   if (standing.length > 0) throw new KeysFailed(await reasons(tx, standing))
   await Promise.all([
     tx`update media.wanted set failed = false where product_id = any(${again.map(({ productId }) => productId)}::text[])`,
