@@ -1,7 +1,7 @@
-/** The `where` of a search: fixed SQL and bound values; nothing a caller wrote becomes SQL or a pattern, and of tsquery only letters and digits. */
+/** The `where` of a search: fixed SQL and bound values; nothing a caller wrote becomes SQL or a pattern, and of tsquery only quoted words. */
 import type { SearchQuery } from './query.ts'
-import { tsquery, type Wording } from './question.ts'
-import { lookupKey, plainWords } from './words.ts'
+import { anyOf, keyQuery, tsquery, type Wording } from './question.ts'
+import { plainWords } from './words.ts'
 
 /** What can be filtered by, and is counted as a facet. */
 export type Field = 'category' | 'vendor' | 'tag' | 'price' | 'available'
@@ -38,10 +38,12 @@ export class Conditions {
 
   asked(query: SearchQuery, wording: Wording | undefined): this {
     const { q = '', category, vendor, tag, priceMin, priceMax, available } = query
-    if (wording) this.parts.push(`(${this.words(wording)} or keys @> ${this.keys('sku', [q])})`)
-    if (category !== undefined) this.parts.push(`keys @> ${this.keys('category', [category])}`)
-    if (vendor !== undefined) this.parts.push(`keys @> ${this.keys('vendor', [vendor])}`)
-    if (tag !== undefined) this.parts.push(`keys && ${this.keys('tag', tag)}`)
+    const parts: string[] = []
+    if (wording) parts.push(anyOf([tsquery(wording), keyQuery('sku', q)]))
+    if (category !== undefined) parts.push(keyQuery('category', category))
+    if (vendor !== undefined) parts.push(keyQuery('vendor', vendor))
+    if (tag !== undefined) parts.push(anyOf(tag.map((one) => keyQuery('tag', one))))
+    if (parts.length > 0) this.parts.push(`words @@ ${this.query(parts.join(' & '))}`)
     if (priceMin !== undefined) this.parts.push(`price_max >= ${this.bind(priceMin)}::bigint`)
     if (priceMax !== undefined) this.parts.push(`price_min <= ${this.bind(priceMax)}::bigint`)
     if (available !== undefined) this.parts.push(`(offered and in_stock) = ${this.bind(available)}::boolean`)
@@ -55,25 +57,19 @@ export class Conditions {
   score({ q = '' }: SearchQuery, wording: Wording | undefined): string {
     if (!wording) return '0'
     const query = tsquery(wording)
-    const rank = query ? `round(ts_rank(words, ${this.bind(query)}::tsquery) * 1000000)::int` : '0'
-    return `greatest(0, case when keys @> ${this.keys('sku', [q])} then 4000000 else 0 end
+    const rank = query ? `round(ts_rank(words, ${this.query(query)}) * 1000000)::int` : '0'
+    return `greatest(0, case when words @@ ${this.query(keyQuery('sku', q))} then 4000000 else 0 end
              + case when sort_title = ${this.bind(plainWords(q))} then 2000000 else 0 end
              + ${rank} + case when offered and in_stock then 500 else 0 end - least(length(sort_title), 499))`
   }
 
   /** That the title has the words, or it is what was asked exactly. */
   titled({ q = '' }: SearchQuery, wording: Wording): string {
-    const query = tsquery(wording, ':A')
-    const words = query ? `words @@ ${this.bind(query)}::tsquery` : 'false'
-    return `(${words} or keys @> ${this.keys('sku', [q])} or sort_title = ${this.bind(plainWords(q))})`
+    const query = anyOf([tsquery(wording, ':A'), keyQuery('sku', q)])
+    return `(words @@ ${this.query(query)} or sort_title = ${this.bind(plainWords(q))})`
   }
 
-  private words(wording: Wording): string {
-    const query = tsquery(wording)
-    return query ? `words @@ ${this.bind(query)}::tsquery` : 'false'
-  }
-
-  private keys(kind: Parameters<typeof lookupKey>[0], values: string[]): string {
-    return `${this.bind(values.map((value) => lookupKey(kind, value)))}::text[]`
+  private query(text: string): string {
+    return `${this.bind(text)}::tsquery`
   }
 }

@@ -1,5 +1,5 @@
 /** What was typed, as a question to the index: words that must be there, each in one of several wordings; "phrases" and -exclusions. */
-import { askedLexemes, fold, plainWords } from './words.ts'
+import { askedLexemes, fold, lookupKey, plainWords, quoted } from './words.ts'
 
 /** Words side by side (`phrase`), or anywhere in the product. */
 export interface Alternative {
@@ -43,6 +43,12 @@ export function tsquery({ terms, join }: Pick<Wording, 'terms' | 'join'>, weight
   const together = wanted.length > 0 ? [`(${wanted.join(join === 'all' ? ' & ' : ' | ')})`] : []
   return [...together, ...unwanted].join(' & ') || undefined
 }
+
+/** An exact thing, which stands among a product's words. */
+export const keyQuery = (...key: Parameters<typeof lookupKey>) => quoted(lookupKey(...key))
+
+export const anyOf = (queries: (string | undefined)[]) =>
+  `(${queries.filter((query) => query !== undefined).join(' | ')})`
 
 const termQuery = ({ anyOf }: Term, weight: string) =>
   `(${anyOf.map((alternative) => alternativeQuery(alternative, weight)).join(' | ')})`

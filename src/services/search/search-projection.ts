@@ -63,13 +63,13 @@ function saveRows(rows: ReturnType<typeof searchable>[], tx: Sql) {
   return tx`
     insert into search.products as p
       (product_id, version, live, title, category, vendor_id, tags, price_min, price_max, currency, offered, image, created_at,
-       text_hash, words, sort_title, keys)
+       text_hash, words, sort_title)
     select c.product_id, c.version, c.live, c.title, c.category, c.vendor_id, string_to_array(c.tags, ${separator}),
            case when e.told then e.price_min else c.price_min end, case when e.told then e.price_max else c.price_max end,
            case when e.told then e.currency else c.currency end, c.offered, c.image, c.created_at, c.text_hash,
            coalesce((select o.words from search.products o where o.product_id = c.product_id and o.text_hash = c.text_hash),
                     c.vector::tsvector),
-           c.heading, string_to_array(c.keys, ${separator})
+           c.heading
       from (select *, hashtextextended(vector, 0) as text_hash
               from unnest(
                 ${rows.map((r) => r.productId)}::text[],    ${rows.map((r) => r.version)}::bigint[],
@@ -80,10 +80,9 @@ function saveRows(rows: ReturnType<typeof searchable>[], tx: Sql) {
                 ${rows.map((r) => r.offered)}::boolean[],   ${rows.map((r) => r.image)}::text[],
                 ${rows.map((r) => r.createdAt)}::timestamptz[],
                 ${rows.map((r) => r.heading)}::text[],
-                string_to_array(${rows.map((r) => r.vector).join(separator)}, ${separator}),
-                ${rows.map((r) => r.keys)}::text[]
+                string_to_array(${rows.map((r) => r.vector).join(separator)}, ${separator})
               ) as u (product_id, version, live, title, category, vendor_id, tags, price_min, price_max, currency, offered, image,
-                      created_at, heading, vector, keys)) c
+                      created_at, heading, vector)) c
       left join lateral (select true as told, s.price_min, s.price_max, s.currency
                            from search.prices s
                           where s.product_id = c.product_id
@@ -92,7 +91,7 @@ function saveRows(rows: ReturnType<typeof searchable>[], tx: Sql) {
       version = excluded.version, live = excluded.live, title = excluded.title, category = excluded.category,
       vendor_id = excluded.vendor_id, tags = excluded.tags, price_min = excluded.price_min, price_max = excluded.price_max,
       currency = excluded.currency, offered = excluded.offered, image = excluded.image, created_at = excluded.created_at,
-      text_hash = excluded.text_hash, words = excluded.words, sort_title = excluded.sort_title, keys = excluded.keys
+      text_hash = excluded.text_hash, words = excluded.words, sort_title = excluded.sort_title
     where excluded.version > p.version`
 }
 
@@ -133,12 +132,14 @@ function searchable(change: LoggedEvent) {
     createdAt: product.createdAt,
     heading,
     labels,
-    vector: searchVector([
-      { words: heading, weight: 'A' },
-      { words: labels, weight: 'B' },
-      { words: body, weight: 'D' },
-    ]),
-    keys: live ? joined(keys) : '',
+    vector: searchVector(
+      [
+        { words: heading, weight: 'A' },
+        { words: labels, weight: 'B' },
+        { words: body, weight: 'D' },
+      ],
+      live ? keys : [],
+    ).replaceAll(separator, ' '),
   }
 }
 

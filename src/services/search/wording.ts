@@ -1,9 +1,8 @@
 /** How a question is meant: as it was asked, with its synonyms; where nothing has its words, as what is spelt alike; else what has some of them. */
 import type { Sql } from '../../engine/database.ts'
-import { type Alternative, type Term, termsOf, tsquery, type Wording } from './question.ts'
+import { type Alternative, anyOf, keyQuery, type Term, termsOf, tsquery, type Wording } from './question.ts'
 import { correctable, nearest } from './spelling.ts'
 import { meaningsOf } from './synonyms.ts'
-import { lookupKey } from './words.ts'
 
 /** Words of a question that are corrected. */
 const correctedMax = 8
@@ -21,10 +20,10 @@ export async function wordingOf(db: Sql, q: string, asked: Wording): Promise<Wor
 }
 
 async function isThere(db: Sql, wording: Wording, sku?: string): Promise<boolean> {
-  const query = tsquery(wording)
+  const query = anyOf([tsquery(wording), sku === undefined ? undefined : keyQuery('sku', sku)])
+  if (query === '()') return false
   const [row] = await db<{ yes: boolean }>`
-    select exists (select from search.products where live and words @@ ${query ?? ''}::tsquery)
-        or exists (select from search.products where live and keys @> array[${lookupKey('sku', sku ?? '')}]) as yes`
+    select exists (select from search.products where live and words @@ ${query}::tsquery) as yes`
   return row?.yes === true
 }
 

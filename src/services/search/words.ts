@@ -71,10 +71,13 @@ function* grams(run: string): Iterable<string[]> {
 const wordsMax = 5_000
 
 /**
- * A tsvector as text, never empty: the lexemes of each part with its weight and their places; the first 5,000 words count.
+ * A tsvector as text, never empty: the lexemes of each part with its weight and their places (the first 5,000 words count), and keys as they are.
  * Made here because Postgres' own parser and dictionaries took 60 µs for 60 words; reading this takes 12.
  */
-export function searchVector(parts: { words: string; weight: 'A' | 'B' | 'C' | 'D' }[]): string {
+export function searchVector(
+  parts: { words: string; weight: 'A' | 'B' | 'C' | 'D' }[],
+  keys: readonly string[] = [],
+): string {
   const places = new Map<string, string>()
   let place = 0
   for (const { words, weight } of parts) {
@@ -92,6 +95,7 @@ export function searchVector(parts: { words: string; weight: 'A' | 'B' | 'C' | '
   }
   let text = ''
   for (const [lexeme, at] of places) text += `${lexeme}:${at} `
+  for (const key of keys) text += `${quoted(key)} `
   return text || ' '
 }
 
@@ -103,7 +107,10 @@ export function askedLexemes(word: string): string[] {
   return each.length === 1 ? each : each.slice(1).map((letter, n) => `${each[n]}${letter}`)
 }
 
-/** An exact thing to look up: `sku:kit-1`, `tag:summer`. */
+/** An exact thing to look up, which no word can be: `sku:kit-1`, `tag:summer`. At most 2,000 bytes, as Postgres wants of a lexeme. */
 export function lookupKey(kind: 'sku' | 'category' | 'vendor' | 'tag', value: string): string {
-  return `${kind}:${fold(value.trim())}`
+  return `${kind}:${fold(value.trim()).slice(0, 500)}`
 }
+
+/** In the text of a tsvector or tsquery. */
+export const quoted = (lexeme: string) => `'${lexeme.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
