@@ -364,6 +364,17 @@ describe('a source', () => {
     expect(JSON.stringify(shown.body)).not.toContain('secret')
   })
 
+  test('that has not changed is read again while something of it could not be taken', async () => {
+    const path = join(directory, 'x.csv')
+    await writeFile(path, lines('sku,price', 'X-0,5', 'X-1,6'))
+    const name = await feed({ kind: 'price', source: { file: 'x.csv' }, maxRefusedShare: 1 })
+    await upload(await feed({ kind: 'catalogue' }), catalogueOf('x', 1))
+    expect((await run(name)).counts).toMatchObject({ applied: 1, refused: 1 })
+    await upload(await feed({ kind: 'catalogue' }), catalogueOf('x', 2, 5))
+    expect((await run(name)).counts).toMatchObject({ rows: 2, changed: 1, unchanged: 1, refused: 0 })
+    expect((await run(name)).status).toBe('unchanged')
+  })
+
   test('that is gone, endless or leads on and on fails the run with the reason, and nothing else', async () => {
     const name = await feed({ kind: 'catalogue', source: { url: `${address()}/l.csv` } })
     const before = await position()

@@ -317,20 +317,25 @@ export async function forgetOld(db: Sql, feed: string): Promise<void> {
     where  c.run_id = r.id and r.status not in ('held', 'reading', 'applying')
       and  (r.place > ${begunKept} or r.place > ${wholeKept} and c.n > ${beginning})`
   await db`
-    delete from feeds.runs
-    where  feed = ${feed} and status = 'unchanged'
-      and  id not in (select id from feeds.runs where feed = ${feed} order by id desc limit ${begunKept})`
+    delete from feeds.runs r
+    using  feeds.feeds f
+    where  f.name = ${feed} and r.feed = f.name and r.id is distinct from f.baseline_run
+      and  (r.status = 'unchanged' or r.status = 'done' and r.created + r.changed + r.removed = 0)
+      and  r.id not in (select id from feeds.runs where feed = ${feed} order by id desc limit ${begunKept})`
 }
 
-/** What the source was last known by, if the feed is still defined as it was then. */
+/**
+ * What the source was last known by, if the feed is still defined as it was then. Of what could not be taken or done then nothing is known: it may
+ * be possible by now.
+ */
 export async function lastKnown(db: Sql, feed: string): Promise<Validators | undefined> {
-  const [row] = await db<Validators>`
-    select r.etag, r.last_modified as "lastModified", r.sha256
+  const [row] = await db<Validators & { through: boolean }>`
+    select r.etag, r.last_modified as "lastModified", r.sha256, r.status <> 'done' or r.refused = 0 and r.failed = 0 as through
     from   feeds.runs r
     join   feeds.feeds f on f.name = r.feed
     where  r.feed = ${feed} and r.status in ('done', 'held', 'rejected') and r.sha256 is not null and not r.dry_run
       and  r.created_at >= f.updated_at
     order  by r.id desc
     limit  1`
-  return row
+  return row?.through ? row : undefined
 }
