@@ -174,10 +174,11 @@ function place(product) {
   }
   const before = item.firstElementChild
   const focused = before === document.activeElement
-  const told = (of) => `${of.querySelector('.price')?.textContent} ${of.querySelector('.stock')?.textContent}`
-  if (told(before) !== told(card)) {
-    card.classList.add('new')
-    news.textContent = `${product.title}: ${product.availability.message}`
+  const told = (of, part) => of.querySelector(`.${part}`)?.textContent
+  const fresh = ['price', 'stock'].filter((part) => told(before, part) !== told(card, part))
+  if (fresh.length > 0) {
+    card.dataset.new = fresh.join(' ')
+    news.textContent = `${product.title}: ${told(card, 'price')}, ${product.availability.message}`
   }
   // The picture stays, so that it does not flicker.
   const picture = before.querySelector('.picture')
