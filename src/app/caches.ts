@@ -1,5 +1,5 @@
 /** The program's caches as a service: seen and cleared over HTTP, measured, and closed at the end. */
-import { Gauge, type Registry } from 'prom-client'
+import { Counter, Gauge, type Registry } from 'prom-client'
 import { z } from 'zod'
 import type { CacheStats } from '../engine/cache/cache.ts'
 import type { Caches } from '../engine/cache/caches.ts'
@@ -89,18 +89,28 @@ const measured: [keyof CacheStats, string, string][] = [
 
 function measure(registry: Registry, caches: Caches): void {
   let asked: Promise<CacheStats[]> | undefined
-  for (const [field, name, help] of measured)
-    new Gauge({
-      name,
-      help,
-      labelNames: ['cache'],
-      registers: [registry],
-      async collect() {
-        // The first asks for all: they are collected together.
-        asked ??= caches.stats().finally(() => {
-          asked = undefined
-        })
-        for (const each of await asked) this.set({ cache: each.name }, Number(each[field]))
-      },
-    })
+  // The first asks for all: they are collected together.
+  const stats = () =>
+    (asked ??= caches.stats().finally(() => {
+      asked = undefined
+    }))
+  for (const [field, name, help] of measured) {
+    const about = { name, help, labelNames: ['cache'], registers: [registry] }
+    if (name.endsWith('_total'))
+      new Counter({
+        ...about,
+        async collect() {
+          const all = await stats()
+          this.reset()
+          for (const each of all) this.inc({ cache: each.name }, Number(each[field]))
+        },
+      })
+    else
+      new Gauge({
+        ...about,
+        async collect() {
+          for (const each of await stats()) this.set({ cache: each.name }, Number(each[field]))
+        },
+      })
+  }
 }
