@@ -308,6 +308,33 @@ describe('a connection lost', () => {
   })
 })
 
+describe('the database lost', () => {
+  test('when the server has the mail: that it was sent is noted later, and it is not sent again', async () => {
+    const ids = await Promise.all(Array.from({ length: 6 }, () => queue()))
+    const other = openDatabase(db.url, { name: 'cutter', max: 1 })
+    server.onMail = () =>
+      other`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name <> 'cutter'`
+    await drain(sender({ leaseMs: 60_000, connections: 1 }))
+    await other.close()
+    expect(server.counts()).toEqual(Object.fromEntries(ids.map((id) => [messageId(id, from), 1])))
+    expect((await listMails(db, { state: 'sent' }, undefined, 10)).length).toBe(6)
+  })
+
+  test('just before a mail is handed over: it is not, and goes out once afterwards', async () => {
+    const id = await queue()
+    const one = sender({}, server.url, async () => {
+      await db`alter table notifications.mails rename column handed_at to lost`
+    })
+    await one.runOnce()
+    await db`alter table notifications.mails rename column lost to handed_at`
+    expect(server.mails).toEqual([])
+    await db`update notifications.mails set lease_until = now() - interval '1 s' where state = 'sending'`
+    await drain(sender())
+    expect(server.counts()).toEqual({ [messageId(id, from)]: 1 })
+    expect(await mail(id)).toMatchObject({ state: 'sent', possiblyTwice: false })
+  })
+})
+
 describe('several senders', () => {
   test('send each mail once', async () => {
     const ids = await Promise.all(Array.from({ length: 40 }, () => queue()))

@@ -21,8 +21,8 @@ export interface MailServer {
   /** False: it takes what comes and says nothing to it. */
   answers: boolean
   connections: number
-  /** Called when a mail has come whole, before it is answered. */
-  onMail: (mail: Email) => void
+  /** Called when a mail has come whole; it is answered afterwards. */
+  onMail: (mail: Email) => unknown
   close(): Promise<void>
 }
 
@@ -62,7 +62,7 @@ export async function startMailServer(options: SMTPServerOptions & { scheme?: st
         if (no) return done(no)
         const mail = await PostalMime.parse(Buffer.concat(chunks))
         made.mails.push(mail)
-        made.onMail(mail)
+        await made.onMail(mail)
         if (swallow > 0) {
           swallow -= 1
           socketOf(session)?.destroy()
