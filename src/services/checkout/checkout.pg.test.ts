@@ -12,6 +12,7 @@ import type { Operation } from '../payments/provider.ts'
 import { type Behaviour, behaviours } from '../payments/providers/development.ts'
 import { type PaymentSettings, type PaymentsService, paymentsService } from '../payments/service.ts'
 import type { Checkout } from './events.ts'
+import { type Step, saga } from './saga.ts'
 import { type CheckoutService, checkoutService } from './service.ts'
 
 let engine: TestEngine
@@ -22,14 +23,16 @@ let checkout: CheckoutService
 let script: Behaviour[] = []
 /** Before which calls, or after them, a process dies, counted in all calls of the saga; its answer is never seen. */
 let deaths: boolean[] = []
+/** The next authorisation never comes back. */
+let hangs = false
 
 /** Answers as the card's token says; one that is silent is waited for. */
 const patient: PaymentSettings = { deadlineMs: 2_000 }
 /** Answers as scripted, to somebody who does not wait. */
 const scripted: PaymentSettings = { deadlineMs: 15, behave: (operation) => bearable(operation, script.shift()) }
-/** Who holds money and says from the first that he does not, or forgets it when he is to let go, can't be made to by anybody. The rest may happen at any call. */
+/** Who holds money and says that he never heard of it can't be made to let go by anybody. The rest may happen at any call. */
 const bearable = (operation: Operation, told: Behaviour = 'approve'): Behaviour =>
-  (told === 'deny' && operation === 'authorise') || (told === 'forget' && operation !== 'authorise') ? 'lie' : told
+  (told === 'deny' && operation === 'authorise') || (told === 'forget' && operation !== 'capture') ? 'lie' : told
 const impatient = { leaseMs: 1, retryFirstMs: 0, retryMaxMs: 0 }
 
 function wired(to: Engine, payments = patient): [InventoryService, PaymentsService, CheckoutService, OrdersService] {
@@ -53,7 +56,16 @@ function wired(to: Engine, payments = patient): [InventoryService, PaymentsServi
   const { authorise, capture, void: giveUp, refund } = paying
   const made = checkoutService(to, {
     selling: dying(sellingFrom({ inventory: stock, orders, ttlSeconds: 900 })),
-    paying: dying({ authorise, capture, void: giveUp, refund }),
+    paying: dying({
+      authorise(request: Parameters<typeof authorise>[0]) {
+        if (!hangs) return authorise(request)
+        hangs = false
+        return new Promise<never>(() => {})
+      },
+      capture,
+      void: giveUp,
+      refund,
+    }),
     quote: async (lines) => {
       const priced = lines.map((line) => ({ ...line, unitPrice: 1_000 }))
       return { currency: 'EUR', lines: priced, total: priced.reduce((sum, line) => sum + line.quantity * 1_000, 0) }
@@ -194,6 +206,23 @@ test('a reservation that ends before the payment is authorised is handled: nothi
   })
   await other.close()
   await inventory.execute({ type: 'expire', reservationIds: ['late'] })
+  expect(await wrong()).toEqual([])
+})
+
+test('a step that never comes back meets its deadline, and is taken up again', async () => {
+  const sku = await stock(5)
+  const authorise = saga.find((step) => step.name === 'authorise') as Step
+  const { deadlineMs } = authorise
+  authorise.deadlineMs = 50
+  hangs = true
+  const stop = new AbortController()
+  const running = checkout.driver.run(stop.signal)
+  const bought = await buy(sku)
+  stop.abort()
+  await running
+  authorise.deadlineMs = deadlineMs
+  expect(hangs).toBe(false)
+  expect(bought.status).toBe('completed')
   expect(await wrong()).toEqual([])
 })
 
