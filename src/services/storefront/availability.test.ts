@@ -21,18 +21,19 @@ const availabilityOf = (inventory: ProductInventory, asked: number, low: number,
   inWords(holdingOf(inventory, asked, low), languageFor(locale, languages))
 
 test.each([
-  [0, 1, false, 'OUT_OF_STOCK', 'Out of Stock'],
-  [-2, 1, false, 'OUT_OF_STOCK', 'Out of Stock'],
-  [1, 1, true, 'LOW_STOCK', 'Only 1 left in stock - order soon'],
-  [10, 10, true, 'LOW_STOCK', 'Only 10 left in stock - order soon'],
-  [10, 11, true, 'LIMITED_AVAILABILITY', 'Only 10 available'],
-  [50, 51, true, 'LIMITED_AVAILABILITY', 'Only 50 available'],
-  [11, 11, true, 'IN_STOCK', 'In Stock'],
-])('%d there and %d asked: available %s, %s, "%s"', (available, asked, isAvailable, displayStatus, message) => {
+  [0, 1, false, 'OUT_OF_STOCK', 'Out of Stock', 'Out of Stock'],
+  [-2, 1, false, 'OUT_OF_STOCK', 'Out of Stock', 'Out of Stock'],
+  [1, 1, true, 'LOW_STOCK', 'Only 1 left in stock - order soon', 'Only 1 left in stock'],
+  [10, 10, true, 'LOW_STOCK', 'Only 10 left in stock - order soon', 'Only 10 left in stock'],
+  [10, 11, true, 'LIMITED_AVAILABILITY', 'Only 10 available', 'Limited Availability'],
+  [50, 51, true, 'LIMITED_AVAILABILITY', 'Only 50 available', 'Limited Availability'],
+  [11, 11, true, 'IN_STOCK', 'In Stock', 'In Stock'],
+])('%d there and %d asked: available %s, %s, "%s", "%s"', (available, asked, isAvailable, displayStatus, message, label) => {
   expect(availabilityOf(inventory(available), asked, 10)).toEqual({
     isAvailable,
     displayStatus,
     message,
+    label,
     leadTimeEstimate: null,
   })
 })
@@ -49,6 +50,7 @@ test('when inventory can not be asked it is in stock, as document C says', () =>
     isAvailable: true,
     displayStatus: 'IN_STOCK',
     message: 'In Stock',
+    label: 'In Stock',
     leadTimeEstimate: null,
   })
 })

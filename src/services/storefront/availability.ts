@@ -30,7 +30,10 @@ export interface Holding {
 export interface ProductAvailability {
   isAvailable: boolean
   displayStatus: DisplayStatus
+  /** As C's Example has it. */
   message: string
+  /** As C's Inventory Display Rules have it. */
+  label: string
   leadTimeEstimate: string | null
 }
 
@@ -53,6 +56,7 @@ export function inWords(holding: Holding, { locale, messages }: Language): Produ
     isAvailable: displayStatus !== 'OUT_OF_STOCK',
     displayStatus,
     message: filled(messages[displayStatus], { count }),
+    label: filled(messages.labels[displayStatus], { count }),
     leadTimeEstimate: restock || (leadTime && daysInWords(leadTime, locale, messages.days)),
   }
 }

@@ -17,6 +17,8 @@ export const messages = z.strictObject({
   LOW_STOCK: words,
   OUT_OF_STOCK: words,
   LIMITED_AVAILABILITY: words,
+  /** The short ones of C, Inventory Display Rules; those above are of its Example. */
+  labels: z.strictObject({ IN_STOCK: words, LOW_STOCK: words, OUT_OF_STOCK: words, LIMITED_AVAILABILITY: words }),
   restock: words,
   days: plural,
   /** Of the shop's page. */

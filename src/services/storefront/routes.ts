@@ -10,6 +10,7 @@ const availability = z.object({
   isAvailable: z.boolean(),
   displayStatus: z.enum(['IN_STOCK', 'LOW_STOCK', 'OUT_OF_STOCK', 'LIMITED_AVAILABILITY']),
   message: z.string(),
+  label: z.string(),
   leadTimeEstimate: z.string().nullable(),
 })
 

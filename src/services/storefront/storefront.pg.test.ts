@@ -153,7 +153,13 @@ test('a slow answer from before a change is not given after it', async () => {
 
 test('when inventory can not be asked the product is taken to be available, and it is asked again', async () => {
   inventory = () => Promise.reject(new Error('down'))
-  const assumed = { isAvailable: true, displayStatus: 'IN_STOCK', message: 'In Stock', leadTimeEstimate: null }
+  const assumed = {
+    isAvailable: true,
+    displayStatus: 'IN_STOCK',
+    message: 'In Stock',
+    label: 'In Stock',
+    leadTimeEstimate: null,
+  }
   expect(await storefront.availability('a', 1)).toEqual(assumed)
   inventory = async () => holds(0)
   expect(await storefront.availability('a', 1)).toMatchObject({ displayStatus: 'OUT_OF_STOCK' })
@@ -174,7 +180,13 @@ test('an inventory whose database is gone can not be asked; what was asked befor
   await elsewhere.drop()
   expect(await storefront.availability('a', 1)).toMatchObject({ displayStatus: 'OUT_OF_STOCK' })
   await cache.drop([tagOf('a')])
-  const assumed = { isAvailable: true, displayStatus: 'IN_STOCK', message: 'In Stock', leadTimeEstimate: null }
+  const assumed = {
+    isAvailable: true,
+    displayStatus: 'IN_STOCK',
+    message: 'In Stock',
+    label: 'In Stock',
+    leadTimeEstimate: null,
+  }
   expect(await storefront.availability('a', 1)).toEqual(assumed)
   await engine.close()
 })
