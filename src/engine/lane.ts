@@ -2,13 +2,13 @@
  * A loop with one connection that carries out commands batch by batch. While Postgres writes a batch, the next one is already being decided on the
  * states that the first leaves behind; under its own locks these are compared with what is there, and a wrong guess is decided again.
  */
-import { LRUCache } from 'lru-cache'
 import { Batch, type Job } from './batch.ts'
 import { type Answered, findRecords, wasCommitted, writeRecords } from './command-records.ts'
 import { commit, type Database, isConnectionLoss, isInfrastructure, isLockTimeout, type Session } from './database.ts'
 import type { EntityId, Fact, Source, Versioned } from './decider.ts'
 import { failpoint, failpointsArmed } from './failpoint.ts'
 import { type Holder, holdersBefore, sessionOf } from './holders.ts'
+import { KnownStates } from './known-states.ts'
 import { type Appendable, append, ensurePartitions, headHolder } from './log.ts'
 import { OutcomeUnknown, Unavailable } from './unavailable.ts'
 
@@ -16,8 +16,6 @@ import { OutcomeUnknown, Unavailable } from './unavailable.ts'
 const MAX_BATCH = 2_000
 /** So often commands that met another writer's row (a unique violation) are looked at anew before they are tried one by one. */
 const CLASHES = 3
-/** States kept in memory to decide ahead on. */
-const KNOWN_STATES = 6_000
 
 export interface LaneOptions {
   /** Milliseconds a command may wait for its rows while somebody outside holds them. */
@@ -57,7 +55,7 @@ export class Lane<State, Command, F extends Fact> {
   #queue: Job<Command>[] = []
   /** The next batch, as far as it could be decided ahead. */
   #ahead: Batch<State, Command, F> | undefined
-  #known = new LRUCache<EntityId, Versioned<State>>({ max: KNOWN_STATES })
+  readonly #known = new KnownStates<State>()
   /** A batch's writes are on their way: what comes now can be decided ahead. */
   #writing = false
   /** The batch's writes were sent before its locks had answered. */
