@@ -6,9 +6,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { openDatabase } from '../engine/database.ts'
 import { openEmbeddedPostgres } from './postgres.ts'
+
+// Every command is a process; on a busy machine one takes seconds to load.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 const program = fileURLToPath(new URL('cli.ts', import.meta.url))
 
@@ -178,7 +181,7 @@ test('--json takes fields and --jq a path out of what any command prints; a fiel
   expect(stream.stdout).toBe('{"position":1}\n{"position":2}\n')
   expect(strange).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('there are name,') })
   expect(program).toMatchObject({ code: 2, stderr: expect.stringContaining('.[].name') })
-}, 60_000)
+})
 
 test('status and explain know customers, and say nothing personal', async () => {
   const { status } = await call('/customers', 'POST', { id: 'c-1', name: 'Ada Quill', email: 'ada@example.com' })
@@ -192,7 +195,7 @@ test('status and explain know customers, and say nothing personal', async () => 
   expect(story.stdout).toContain('customer.created')
   expect(JSON.parse(byId.stdout).subject).toEqual({ kind: 'customer', id: 'customer/c-1' })
   expect(story.stdout + byId.stdout).not.toMatch(/Quill|ada@/)
-}, 60_000)
+})
 
 test('a feed is run from a file, held with what it would do, and carried out on a word', async () => {
   expect((await call('/feeds', 'POST', { name: 'supplier', kind: 'catalogue', absent: 'archive' })).status).toBe(201)
@@ -227,7 +230,7 @@ test('a feed is run from a file, held with what it would do, and carried out on 
   expect(shown.stdout).toBe('done\n')
   expect(all.stdout).toMatch(/^supplier +catalogue +\d+ +done/m)
   expect(none.code).toBe(3)
-}, 60_000)
+})
 
 test('a broken consumer shows in status, dead letters and explain, and a retry mends it', async () => {
   await call('/consumers/search/faults', 'POST', { keys: ['lamp-01'], mode: 'give-up', error: 'no index today' })
