@@ -27,7 +27,6 @@ export interface MediaFiles {
   lend(hash: string, name: string, draft: string): Promise<boolean>
   /** All that is kept under a hash; not being there is fine. */
   remove(hash: string): Promise<void>
-  hashes(): AsyncIterable<string>
   /** Removes drafts that nobody can be working at any more. */
   removeDrafts(olderThanMs: number): Promise<void>
 }

@@ -1,5 +1,5 @@
 /** Media through the real log, over HTTP, with real images from a real server. */
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
@@ -476,5 +476,21 @@ describe('what nobody shows', () => {
     await work()
     expect(await statusOf(id)).toMatchObject({ status: 'done' })
     expect((await call('GET', `/media/${goes}/small`)).status).toBe(200)
+  })
+
+  test('an upload that nothing came of goes with its link, and files that this database does not know are left alone', async () => {
+    const id = await put()
+    const broken = (await png(300, 300, 24)).subarray(0, 700)
+    const { body } = await call('POST', `/products/${id}/media`, broken, { 'content-type': 'image/png' })
+    await work()
+    const folder = join(directory, body.hash.slice(0, 2))
+    const strange = join(folder, 'f'.repeat(64))
+    await mkdir(strange)
+    expect(await readdir(folder)).toContain(body.hash)
+    await call('DELETE', `/products/${id}/media/${body.hash}`)
+    await work()
+    await media.sweep('0 seconds')
+    expect(await readdir(folder)).not.toContain(body.hash)
+    expect(await readdir(folder)).toContain('f'.repeat(64))
   })
 })

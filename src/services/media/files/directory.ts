@@ -1,6 +1,6 @@
 /** Media in a directory: `ab/abcdef…/medium.webp`, and drafts beside them so that keeping one is a rename. */
 import { randomUUID } from 'node:crypto'
-import { link, mkdir, open, opendir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { MediaFiles, OpenFile } from '../files.ts'
 
@@ -45,13 +45,6 @@ export function directoryFiles(root: string): MediaFiles {
     },
 
     remove: (hash) => rm(folderOf(hash), { recursive: true, force: true }),
-
-    async *hashes() {
-      for await (const { name: prefix } of (await opendir(root).catch(unlessMissing)) ?? []) {
-        if (prefix.length !== 2) continue
-        for await (const { name } of await opendir(join(root, prefix))) yield name
-      }
-    },
 
     async removeDrafts(olderThanMs) {
       for (const name of (await readdir(drafts).catch(unlessMissing)) ?? []) {
