@@ -78,7 +78,7 @@ test('every setting that a page names is one', () => {
 })
 
 test('every metric that a page names is one', () => {
-  const source = read('src/app/metrics.ts') + read('src/app/http/server.ts')
+  const source = read('src/app/metrics.ts') + read('src/app/caches.ts') + read('src/app/http/server.ts')
   const rows = read('docs/operations.md')
     .split('\n')
     .filter((line) => /^\| `(lockstep|inventory|out|dlq)_/.test(line))
