@@ -16,8 +16,8 @@ import { bench, type Finding, inFlight, type Server, seconds } from './bench.ts'
 const CONNECTIONS = 8
 /** More of them than connections: while one waits for the provider another may write. */
 const RIVAL_IN_FLIGHT = 64
-const IN_FLIGHT = 2_000
-const CHECKOUTS = 10_000
+const IN_FLIGHT = 4_000
+const CHECKOUTS = 12_000
 const RIVAL_CHECKOUTS = 1_500
 const STOCK = 10_000_000
 const PRICE = 1_999
