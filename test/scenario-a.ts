@@ -1,4 +1,5 @@
 /** What document A's stories are told with: the whole shop over HTTP, and waiting until everybody has a change. */
+import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -38,14 +39,21 @@ export async function openStory(settings: Record<string, string> = {}): Promise<
   const soon = { LOCKSTEP_RETRY_FIRST_MS: '1', LOCKSTEP_RETRY_MAX_MS: '5' }
   const shop = await openTestShop(url, { LOCKSTEP_DATA, ...soon, ...settings })
   const headers = await shop.as('ADMIN')
-  const call = async (method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, payload?: object) => {
-    const response = await shop.app.inject({ method, url: `/v1${path}`, headers, ...(payload && { payload }) })
+  type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  const call = async (method: Method, path: string, payload?: object, more: Record<string, string> = {}) => {
+    const options = { method, url: `/v1${path}`, headers: { ...headers, ...more }, ...(payload && { payload }) }
+    const response = await shop.app.inject(options)
     const json = String(response.headers['content-type']).includes('json')
     return { code: response.statusCode, body: json ? response.json() : response.body }
   }
   const get = (path: string) => call('GET', path)
-  const done = async (answer: Answer, code: number) =>
+  /** What was turned away for lack of room is said again with the same key, as its answer asks for. */
+  const said = async (method: 'POST' | 'PATCH', path: string, payload: object, code: number) => {
+    const key = { 'idempotency-key': randomUUID() }
+    let answer = await call(method, path, payload, key)
+    while (answer.code === 503) answer = await call(method, path, payload, key)
     expect(answer, JSON.stringify(answer.body)).toMatchObject({ code })
+  }
   const until: Story['until'] = async (ask, expected) =>
     expect.poll(ask, { timeout: 20_000, interval: 20 }).toMatchObject(expected as object)
   const synced = async (id: string) => {
@@ -59,19 +67,19 @@ export async function openStory(settings: Record<string, string> = {}): Promise<
   return {
     shop,
     get,
-    send: call,
+    send: (method, path, body) => call(method, path, body),
     synced,
     until,
     async product(id, fields = {}) {
-      await done(await call('POST', '/products', { id, title: id, variants: [variant(`${id}-1`)], ...fields }), 201)
+      await said('POST', '/products', { id, title: id, variants: [variant(`${id}-1`)], ...fields }, 201)
       await synced(id)
     },
     async change(id, fields) {
-      await done(await call('PATCH', `/products/${id}`, fields), 200)
+      await said('PATCH', `/products/${id}`, fields, 200)
       await synced(id)
     },
     async stock(id, quantity) {
-      await done(await call('PATCH', `/products/${id}/inventory`, { sku: `${id}-1`, quantity }), 200)
+      await said('PATCH', `/products/${id}/inventory`, { sku: `${id}-1`, quantity }, 200)
       await synced(id)
     },
     async [Symbol.asyncDispose]() {
