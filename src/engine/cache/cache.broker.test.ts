@@ -7,7 +7,7 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { startRedis, type TestRedis } from '../../../test/redis.ts'
 import type { Cache } from './cache.ts'
 import { Caches } from './caches.ts'
-import { MemoryGenerations } from './memory.ts'
+import { MemoryGenerations, MemoryStore } from './memory.ts'
 
 const logged: string[] = []
 const log = pino({}, { write: (line: string) => void logged.push((JSON.parse(line) as { msg: string }).msg) })
@@ -132,6 +132,15 @@ describe.each(['memory', 'redis'] as const)('in %s', (kind) => {
     expect(await fetch(cache, 'new', { key: 'o', tags: [] })).toBe('new')
     expect(await fetch(cache, 'new')).toBe('new')
   })
+})
+
+test('large answers leave memory before there are too many', async () => {
+  const store = new MemoryStore(100, 1_000)
+  for (let n = 0; n < 10; n++) await store.set(`k${n}`, '1', { value: 'x'.repeat(300) }, 60)
+  await store.set('huge', '1', { value: 'x'.repeat(2_000) }, 60)
+  expect(await store.entries()).toBe(3)
+  expect(await store.get('k9', Promise.resolve('1'))).toBeDefined()
+  expect(await store.get('huge', Promise.resolve('1'))).toBeUndefined()
 })
 
 test('generations that were forgotten take entries too many, and none too few', async () => {

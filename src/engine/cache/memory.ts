@@ -6,13 +6,18 @@ interface Held extends Kept {
   generations: string
 }
 
+/** Characters of JSON that the entries of a cache may have together: objects take about three bytes for each. */
+const charactersMax = 32 * 1024 * 1024
+
 export class MemoryStore implements Store {
   evictions = 0
   readonly #held: LRUCache<string, Held>
 
-  constructor(max: number) {
+  constructor(max: number, maxSize = charactersMax) {
     this.#held = new LRUCache({
       max,
+      maxSize,
+      sizeCalculation: ({ value }) => JSON.stringify(value)?.length || 1,
       dispose: (_held, _key, reason) => {
         if (reason === 'evict') this.evictions++
       },

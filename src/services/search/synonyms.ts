@@ -24,7 +24,9 @@ export const synonym = z.union([z.strictObject({ words: list(2) }), z.strictObje
 })
 export type Synonym = z.infer<typeof synonym>
 
-export const synonyms = z.strictObject({ synonyms: z.array(synonym).max(2_000, 'must be at most 2000') })
+export const synonyms = z.strictObject({
+  synonyms: z.array(synonym, { error: 'must be a list' }).max(2_000, 'must be at most 2000'),
+})
 
 export async function readSynonyms(db: Sql): Promise<Synonym[]> {
   const rows = await db<{ words: string[]; means: string[] | null }>`
