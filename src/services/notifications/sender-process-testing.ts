@@ -10,9 +10,10 @@ export interface SenderProcess {
   url: string
   smtpUrl: string
   leaseMs: number
+  connections: number
 }
 
-const { url, smtpUrl, leaseMs }: SenderProcess = JSON.parse(process.env.SENDER_PROCESS ?? '{}')
+const { url, smtpUrl, leaseMs, connections }: SenderProcess = JSON.parse(process.env.SENDER_PROCESS ?? '{}')
 const db = openDatabase(url)
 const settings = {
   ...notificationDefaults,
@@ -22,7 +23,7 @@ const settings = {
   retryFirstMs: 10,
   unknownMs: 10,
   pollMs: 10,
-  connections: 2,
+  connections,
 }
 const preferences: Preferences = { channels: {}, locale: null, ui: {}, consents: {} }
 const ida = { name: 'Ida', email: 'ida@mail.example', phone: null, addresses: [], preferences }
