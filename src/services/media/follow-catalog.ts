@@ -8,7 +8,7 @@ import type { LoggedEvent } from '../../engine/event.ts'
 import { beginWork } from '../../engine/unfinished.ts'
 import { GiveUp, KeysFailed } from '../../engine/verdict.ts'
 import type { Product } from '../catalog/events.ts'
-import { linkTo } from './link.ts'
+import { type Link, linkTo } from './link.ts'
 
 export const CONSUMER = 'media'
 /** A failed link that another product names, or the same one anew, is tried again when it failed so long ago. */
@@ -114,12 +114,12 @@ async function reasons(tx: Sql, rows: Wanted[]): Promise<Map<string, Error>> {
 async function want(tx: Sql, rows: Wanted[]): Promise<void> {
   if (rows.length === 0) return
   const links = new Map(rows.flatMap(({ urls }) => urls).map((url) => [url, linkTo(url)]))
-  const idsOf = ({ urls }: Wanted) => [...new Set(urls.map((url) => links.get(url)?.id))]
+  const idsOf = ({ urls }: Wanted) => [...new Set(urls.map((url) => (links.get(url) as Link).id))]
   // In one order, so that two parts of a batch do not wait for each other's.
   const sorted = [...links.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
   const ids = sorted.map(({ id }) => id)
   const products = rows.map(({ productId }) => productId)
-  await Promise.all([
+  const [, , , states] = await Promise.all([
     tx`
       insert into media.wanted as w (product_id, version, links, link_ids)
       select product_id, version, links, array(select json_array_elements_text(link_ids::json))
@@ -138,13 +138,15 @@ async function want(tx: Sql, rows: Wanted[]): Promise<void> {
          set state = 'wanted', attempts = 0, due_at = clock_timestamp(), changed_at = clock_timestamp()
        where state = 'failed' and id = any(${ids}::text[]) and changed_at < clock_timestamp() - ${FRESH_FAILURE}::interval`,
     // Against a link that becomes ready in this moment: it waits for us and then looks for its products, or we see it ready.
-    tx`select from media.links where id = any(${ids}::text[]) order by id for share`,
+    tx<{
+      id: string
+      state: string
+    }>`select id, state from media.links where id = any(${ids}::text[]) order by id for share`,
     beginWork(tx, CONSUMER, begun(rows)),
     tx`delete from media.untold where product_id = any(${products}::text[])`,
-    tx`
-      insert into media.untold (product_id)
-      select product_id from media.wanted w
-       where product_id = any(${products}::text[])
-         and not exists (select from media.links l where l.id = any(w.link_ids) and l.state = 'wanted')`,
   ])
+  const open = new Set(states.flatMap(({ id, state }) => (state === 'wanted' ? id : [])))
+  const complete = rows.filter((row) => idsOf(row).every((id) => !open.has(id)))
+  if (complete.length > 0)
+    await tx`insert into media.untold (product_id) select unnest(${complete.map(({ productId }) => productId)}::text[])`
 }
