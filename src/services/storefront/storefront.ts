@@ -37,6 +37,8 @@ export const storefrontDefaults = {
   liveConnections: 1_000,
 } as const
 
+const COMPLAIN_EVERY_MS = 5_000
+
 export type ShopProduct = ProductView & { availability: ProductAvailability }
 
 export class Storefront {
@@ -45,6 +47,7 @@ export class Storefront {
   private readonly log: Logger
   private readonly settings: StorefrontSettings
   private readonly cache: Cache
+  private complainedAt = Number.NEGATIVE_INFINITY
 
   constructor(db: Database, log: Logger, settings: StorefrontSettings, cache: Cache) {
     this.db = db
@@ -84,6 +87,14 @@ export class Storefront {
     return inWords(await this.holding(productId, quantity), language)
   }
 
+  /** Once in a while: while inventory is away every question fails. */
+  private complain(error: unknown, productId: string, assuming: boolean): void {
+    if (performance.now() - this.complainedAt < COMPLAIN_EVERY_MS) return
+    this.complainedAt = performance.now()
+    const then = assuming ? 'assuming that products are available' : 'availability is not told'
+    this.log.error({ err: error, productId }, `inventory could not be asked; ${then}`)
+  }
+
   /** Throws `unavailable` when inventory can't be asked and nothing is to be assumed. */
   private async holding(productId: string, quantity: number): Promise<Holding> {
     const { lowStockThreshold, cacheLowSeconds, cacheSeconds, withoutInventory } = this.settings
@@ -98,8 +109,7 @@ export class Storefront {
       })
     } catch (error) {
       const assuming = withoutInventory === 'available'
-      const then = assuming ? 'assuming the product is available' : 'its availability is not told'
-      this.log.error({ err: error, productId }, `inventory could not be asked; ${then}`)
+      this.complain(error, productId, assuming)
       if (assuming) return assumed
       throw new Unavailable('inventory can not be asked at the moment', { productId })
     }
