@@ -1,5 +1,8 @@
 /** What the running system really tells, against what its contracts and the published document say. */
-import { expect, test } from 'vitest'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
 import { readConfig } from '../src/app/config.ts'
 import { Demo } from '../src/app/demo/demo.ts'
@@ -24,7 +27,14 @@ import { createTestDatabase } from './database.ts'
 
 test('every event that the services append is as its contract and the published document say, and every type occurs', async () => {
   const { url } = await createTestDatabase()
-  const config = readConfig({ DATABASE_URL: url, LOCKSTEP_JWT_SECRET: 'x'.repeat(32), PAYMENT_DEADLINE_MS: '150' })
+  const directory = await mkdtemp(join(tmpdir(), 'lockstep-contracts-'))
+  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  const config = readConfig({
+    DATABASE_URL: url,
+    LOCKSTEP_DATA: directory,
+    LOCKSTEP_JWT_SECRET: 'x'.repeat(32),
+    PAYMENT_DEADLINE_MS: '150',
+  })
   let services: ReturnType<typeof wire> | undefined
   const { engine } = await testEngine(url, (engine) => {
     const all = (services = wire(engine, config))
@@ -33,7 +43,7 @@ test('every event that the services append is as its contract and the published 
   await using _ = engine
   if (!services) throw new Error('no services')
   const { catalog, inventory, orders, customers, pricing } = services
-  const shop = { catalog, inventory, orders, pricing, customers, collections: services.collections, db: engine.db }
+  const shop = { ...services, db: engine.db }
 
   await seedDemo(shop)
   const demo = new Demo({ shop, seed: 11 })

@@ -1,4 +1,7 @@
 /** The whole shop in this process, on a database of its own, with its HTTP side to call: every service as the program wires it. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { readConfig } from '../src/app/config.ts'
@@ -25,7 +28,9 @@ export interface TestShop extends AsyncDisposable {
 export async function openTestShop(url: string, settings: Record<string, string> = {}): Promise<TestShop> {
   const lines: string[] = []
   const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) })
-  const config = readConfig({ DATABASE_URL: url, LOCKSTEP_JWT_SECRET: 'x'.repeat(32), ...settings })
+  const directory = await mkdtemp(join(tmpdir(), 'lockstep-shop-'))
+  const usual = { DATABASE_URL: url, LOCKSTEP_DATA: directory, LOCKSTEP_JWT_SECRET: 'x'.repeat(32) }
+  const config = readConfig({ ...usual, ...settings })
   const engine = new Engine({ url, log, ...config.engine })
   const services = wire(engine, config)
   const all = serviceNames.map((name): Service<App> => services[name])
@@ -60,6 +65,7 @@ export async function openTestShop(url: string, settings: Record<string, string>
       stop.abort()
       await running
       await engine.close()
+      await rm(directory, { recursive: true, force: true })
     },
   }
 }

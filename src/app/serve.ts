@@ -127,11 +127,11 @@ const quiet = (log: Logger) =>
 
 /** Fills an empty shop with the demo; answers what keeps it moving, if this is the demo's shop. */
 async function seed(system: System, step: (what: string) => void) {
-  const { catalog, inventory, orders, pricing, customers, collections } = system.services
-  const needed = [catalog, inventory, orders, pricing, customers, collections]
+  const { catalog, inventory, orders, checkout, carts, pricing, customers, collections, media } = system.services
+  const needed = [catalog, inventory, orders, checkout, carts, pricing, customers, collections, media]
   if (!system.config.demo || !needed.every((each) => system.serving.includes(each))) return
   const { db } = system.engine
-  const shop = { catalog, inventory, orders, pricing, customers, collections, db }
+  const shop = { catalog, inventory, orders, checkout, carts, pricing, customers, collections, media, db }
   const [{ Demo }, { isDemo, seedDemo }] = await Promise.all([import('./demo/demo.ts'), import('./demo/seed.ts')])
   if (await seedDemo(shop)) step('demo shop, 60 products')
   else if (!(await isDemo(db))) return

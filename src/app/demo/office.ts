@@ -1,5 +1,6 @@
-/** The demo's office: prices and texts are changed, promotions planned, and customers say what they want to be told. */
+/** The demo's office: prices and texts are changed, pictures taken, promotions planned, and customers say what they want to be told. */
 import { randomUUID } from 'node:crypto'
+import { Readable } from 'node:stream'
 import type { Product } from '../../services/catalog/events.ts'
 import { demoCustomers } from './customers.ts'
 import { demoProducts } from './products.ts'
@@ -44,6 +45,23 @@ export class Office {
     const title = now.title === product.title ? `${product.title}, new edition` : product.title
     const fields = this.#random() < 0.4 ? { title } : { tags }
     await this.#shop.catalog.execute({ type: 'update', productId: product.id, fields }, { actor })
+  }
+
+  /** A product without a picture gets one; when all have theirs, a text is edited. */
+  async photograph(): Promise<void> {
+    const ids = this.#products.map(({ product }) => product.id)
+    const [bare] = await this.#shop.db<{ id: string; title: string; sku: string }>`
+      select   id, state ->> 'title' as title, state -> 'variants' -> 0 ->> 'sku' as sku
+      from     catalog.products
+      where    id = any(${ids}::text[]) and not deleted and json_array_length(state -> 'media') = 0
+      order by id
+      limit    1`
+    if (!bare) return this.edit()
+    const { drawProduct } = await import('../../services/media/drawing.ts')
+    const picture = await drawProduct(bare.sku, bare.title)
+    const { url } = await this.#shop.media.upload(Readable.from([picture]))
+    const media = [{ url, alt: bare.title }]
+    await this.#shop.catalog.execute({ type: 'update', productId: bare.id, fields: { media } }, { actor })
   }
 
   async promote(): Promise<void> {

@@ -34,6 +34,23 @@ export class Sales {
     remember(this.#open, sale)
   }
 
+  /** A cart is filled and bought; now and then the card is declined, and everything goes back. */
+  async buy(): Promise<void> {
+    const cartId = `demo-${randomUUID()}`
+    const customerId = this.#someone()
+    await this.#shop.carts.execute({ type: 'create', cartId, customerId, anonymousId: null }, { actor })
+    const basket = this.#basket()
+    const known = new Map(
+      (await this.#shop.carts.goods(basket.map(({ sku }) => sku))).map((goods) => [goods.sku, goods]),
+    )
+    for (const line of basket) {
+      const goods = known.get(line.sku)
+      await this.#shop.carts.execute({ type: 'put', cartId, ...line, ...(goods && { goods }) }, { actor })
+    }
+    const token = this.#random() < 0.9 ? 'tok_visa' : 'tok_decline'
+    await this.#shop.checkout.start({ id: randomUUID(), cartId, token }, { actor })
+  }
+
   async reserve(): Promise<void> {
     const held = { reservationId: randomUUID(), orderId: `demo-${randomUUID()}`, lines: this.#basket() }
     await this.#shop.inventory.execute({ type: 'reserve', ...held, ttlSeconds: 30 }, { actor })

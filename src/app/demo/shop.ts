@@ -1,7 +1,10 @@
 /** What the demo has of the shop: its sources' commands and its database. */
 import type { Database } from '../../engine/database.ts'
+import type { CartsService } from '../../services/carts/service.ts'
+import type { CheckoutService } from '../../services/checkout/service.ts'
 import type { CollectionsService } from '../../services/collections/service.ts'
 import type { CustomersService } from '../../services/customers/service.ts'
+import type { MediaService } from '../../services/media/service.ts'
 import type { OrdersService } from '../../services/orders/service.ts'
 import type { PricingService } from '../../services/pricing/service.ts'
 import type { Shop } from '../import/shop.ts'
@@ -11,6 +14,9 @@ export interface DemoShop extends Shop {
   orders: Pick<OrdersService, 'execute'>
   customers: Pick<CustomersService, 'execute'>
   pricing: Pick<PricingService, 'execute'>
+  carts: Pick<CartsService, 'execute' | 'goods'>
+  checkout: Pick<CheckoutService, 'start'>
+  media: Pick<MediaService, 'upload'>
   collections: Pick<CollectionsService, 'execute'>
 }
 

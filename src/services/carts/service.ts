@@ -5,15 +5,18 @@ import type { App } from '../../engine/http.ts'
 import type { Engine, Service } from '../../engine/service.ts'
 import { cartsProjection } from './carts-projection.ts'
 import { type CartsCommand, cartsDecider } from './decider.ts'
-import { type CartView, readCart } from './read.ts'
+import { type CartView, goodsOf, readCart } from './read.ts'
 import { cartRoutes } from './routes.ts'
 import { cartsStore } from './store.ts'
 import { Teller } from './teller.ts'
+import type { Goods } from './validation.ts'
 import { type Finding, verifyCarts } from './verify.ts'
 
 export interface CartsService extends Service<App> {
   execute: Executor<CartsCommand>['execute']
   cart(id: string): Promise<CartView | undefined>
+  /** What is known of these SKUs now, as `put` and `acknowledge` take it. */
+  goods(skus: string[]): Promise<Goods[]>
   /** Tells a page of carts what became of their lines; answers whether more is left. */
   tellOnce(): Promise<boolean>
   verify(sql: Sql): Promise<Finding[]>
@@ -30,6 +33,7 @@ export function cartsService(engine: Engine): CartsService {
     run: (signal) => teller.run(signal),
     execute,
     cart: (id) => readCart(engine.db, id),
+    goods: (skus) => goodsOf(engine.db, skus),
     tellOnce: () => teller.runOnce(),
     verify: verifyCarts,
   }
