@@ -59,6 +59,8 @@ test('nothing set gives the embedded mode with the values of the documents', () 
       privateHosts: false,
     },
     analytics: { timeZone: 'UTC', minutesKeptHours: 48, hoursKeptDays: 90, low: 3, out: 0 },
+    payments: { provider: 'development', deadlineMs: 10_000, behaviour: 'approve' },
+    redisUrl: undefined,
     feeds: { directory: undefined, bytesMax: 2 ** 30, secondsMax: 600 },
     notifications: {
       smtpUrl: undefined,
