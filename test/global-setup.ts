@@ -22,7 +22,13 @@ export default async function setup(project: TestProject): Promise<(() => Promis
     return undefined
   }
   const directory = await mkdtemp(join(tmpdir(), 'lockstep-test-'))
-  const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', shared_buffers: '128MB' }
+  const settings = {
+    fsync: 'off',
+    synchronous_commit: 'off',
+    full_page_writes: 'off',
+    shared_buffers: '128MB',
+    max_connections: '300',
+  }
   const postgres = await openEmbeddedPostgres({ directory: join(directory, 'postgres'), settings })
   const release = await guard(directory)
   project.provide('serverUrl', postgres.url)

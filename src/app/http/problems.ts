@@ -155,11 +155,11 @@ function database(error: Error, request: FastifyRequest): Refusal | undefined {
   if (code === '53100') return later('unavailable', 5, 'The database has no disk space left.')
   // 25006: a write on a primary of the past.
   if (!isInfrastructure(error) && code !== '25006') return undefined
-  // Of a write that was on its way when the connection broke, nobody can say; a read is simply repeated.
-  const unknown = isConnectionLoss(error) && !neverConnected(code, error.message) && !safe(request)
+  // Only an executor knows that nothing was done. Whatever else finds no connection may be the reading of what was just written; a read is simply repeated.
+  const unknown = (isConnectionLoss(error) || neverConnected(code, error.message)) && !safe(request)
   return later(unknown ? 'outcome-unknown' : 'unavailable', 1)
 }
 
 const neverConnected = (code: string, message: string) =>
-  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOST|ENET|57P03|08001|08004)/.test(code) ||
+  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOST|ENET|57P03|08001|08004|53300)/.test(code) ||
   /timeout exceeded when trying to connect/.test(message)
