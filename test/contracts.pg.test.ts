@@ -143,4 +143,4 @@ test('every event that the services append is as its contract and the published 
   }
   expect(wrong).toEqual([])
   expect([...seen].sort()).toEqual(Object.keys(contracts).sort())
-})
+}, 60_000)
