@@ -76,6 +76,8 @@ test('Flow 1, 3a: stock is sufficient: order and decrement commit together, and 
     at: updated.at,
     data: { order: { lines: [{ sku, quantity: 1 }] } },
   })
+  const status = (await send('GET', `/orders/b-${id}/sync-status?version=1&wait=8s`)).body
+  expect(status).toMatchObject({ overallStatus: 'completed', services: { analytics: 'done' } })
   expect(await unsound()).toEqual([])
 })
 
