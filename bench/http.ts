@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { bench, type Finding, MEMORY, quantile, type Server, seconds } from './bench.ts'
 import { openShop, productOf, settled } from './shop.ts'
@@ -27,6 +28,7 @@ export async function http({ url }: Server): Promise<Finding> {
   const env = {
     ...process.env,
     DATABASE_URL: url,
+    LOCKSTEP_DATA: join(tmpdir(), 'lockstep-bench-data'),
     LOCKSTEP_JWT_SECRET: secret,
     LOCKSTEP_DEMO: 'off',
     PORT: '4870',

@@ -2,7 +2,18 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 
-const usual = ['reservations', 'checkout', 'fan-out', 'freshness', 'http', 'import', 'promotion', 'search', 'cache']
+const usual = [
+  'reservations',
+  'checkout',
+  'fan-out',
+  'freshness',
+  'http',
+  'import',
+  'promotion',
+  'search',
+  'cache',
+  'media',
+]
 const [, , ...given] = process.argv
 const options = given.filter((word) => word.startsWith('-'))
 const names = given.filter((word) => !word.startsWith('-'))

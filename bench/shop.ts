@@ -1,4 +1,6 @@
 /** The whole shop on a server, for measurements: all services and consumers wired as the program wires them. */
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { pino } from 'pino'
 import { readConfig } from '../src/app/config.ts'
 import { wire } from '../src/app/services.ts'
@@ -8,7 +10,8 @@ import { normalProduct } from '../src/services/catalog/product.ts'
 /** `idle` names services whose consumers are left out. */
 export async function openShop(url: string, options: Partial<EngineOptions> = {}, idle: string[] = []) {
   const engine = new Engine({ url, log: pino({ level: 'error' }), ...options })
-  const config = readConfig({ DATABASE_URL: url, LOCKSTEP_JWT_SECRET: 'x'.repeat(40) })
+  const directory = join(tmpdir(), 'lockstep-bench-data')
+  const config = readConfig({ DATABASE_URL: url, LOCKSTEP_DATA: directory, LOCKSTEP_JWT_SECRET: 'x'.repeat(40) })
   const services = wire(engine, config)
   const all = Object.values(services)
   await engine.install(all.map((service) => (idle.includes(service.name) ? { ...service, consumers: [] } : service)))
