@@ -49,7 +49,7 @@ export class Teller {
   }
 
   /** A page of each product whose turn it is; answers whether anything got on and more may be left. */
-  async runOnce(signal = never): Promise<boolean> {
+  async runOnce(signal: AbortSignal = never): Promise<boolean> {
     const tellings = await this.#db<Telling>`
       select product_id as "productId", position, after_cart as after from carts.tellings order by last_turn limit ${turns}`
     let told = 0
