@@ -57,7 +57,9 @@ test('a project in TypeScript finds the types', async () => {
   await writeFile(join(project, 'wrong.ts'), consumer + wrong)
   await symlink(join(root, 'node_modules/@types/node'), join(project, 'node_modules/@types/node'))
   const tsc = join(root, 'node_modules/typescript/bin/tsc')
-  const check = '--noEmit --pretty false --strict --skipLibCheck --target esnext --module nodenext --types node'.split(' ')
+  const check = '--noEmit --pretty false --strict --skipLibCheck --target esnext --module nodenext --types node'.split(
+    ' ',
+  )
   const told = await node([tsc, ...check, 'right.ts', 'wrong.ts'], project).catch(({ stdout }) => stdout)
   expect(told.split('\n').filter((line: string) => line.includes('error'))).toEqual([
     expect.stringMatching(/^wrong\.ts.*'string' is not assignable to type 'string\[\]'/),

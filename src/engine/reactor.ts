@@ -133,22 +133,24 @@ export class Reactor implements Step {
     }
   }
 
-  /** One event in a savepoint of its own, so that a failed handler leaves nothing behind. */
+  /** What one event writes is in a savepoint of its own, so that a failed handler leaves nothing behind; one that writes nothing costs none. */
   async #attempt(tx: Sql, event: LoggedEvent, attempt: number) {
     const { name } = this.#reaction
-    const opened = tx`savepoint event`
-    opened.catch(() => {}) // heard below; until then it may fail while the handler is at work
-    const handle = revocable(tx)
+    let opened: Promise<unknown> | undefined
+    const handle = revocable(tx, () => {
+      opened = tx`savepoint event`
+      opened.catch(() => {}) // heard below; until then it may fail while the handler is at work
+    })
     try {
       await within(this.#context.timeoutMs, `${name} with ${event.type} of ${event.key}`, async (signal) => {
         await this.#context.faults.strike(name, [event.key])
         await this.#reaction.handle(event, { tx: handle.tx, idempotencyKey: event.id, attempt, signal })
       })
       handle.revoke()
-      await Promise.all([opened, tx`release savepoint event`])
+      if (opened) await Promise.all([opened, tx`release savepoint event`])
     } catch (error) {
       handle.revoke()
-      await Promise.all([opened, tx`rollback to savepoint event`])
+      if (opened) await Promise.all([opened, tx`rollback to savepoint event`])
       throw error
     }
   }
