@@ -15,6 +15,7 @@ export function inTurns(ask: PricesOf): PricesOf {
   let next: { skus: Set<string>; answer: ReturnType<PricesOf> } | undefined
   let last: Promise<unknown> = Promise.resolve()
   return (skus) => {
+    if (skus.length === 0) return Promise.resolve(new Map())
     if (!next) {
       const wanted = new Set<string>()
       const answer = last

@@ -10,6 +10,7 @@ import { pricesFollowCatalog } from './follow-catalog.ts'
 import { priceRoutes, type Quote, quoteOf } from './price-routes.ts'
 import { promotionRoutes } from './promotion-routes.ts'
 import { PriceReader } from './read.ts'
+import { RememberedPrices } from './remembered.ts'
 import { Repricer } from './repricer.ts'
 import { ruleRoutes } from './rule-routes.ts'
 import { pricingStore } from './store.ts'
@@ -19,7 +20,7 @@ export interface PricingService extends Service<App> {
   execute: Executor<PricingCommand>['execute']
   /** Begins and ends promotions that are due and makes a page of what is to be priced anew; answers whether more is left. */
   repriceOnce(): Promise<boolean>
-  /** What these SKUs cost now; those without a price are not in it. */
+  /** What these SKUs cost now, to sell them; those without a price are not in it. */
   pricesOf(skus: string[]): Promise<Map<string, Money>>
   /** What these cost together now; throws for what has no price or is not for sale. */
   quote(lines: { sku: string; quantity: number }[]): Promise<Quote>
@@ -30,7 +31,12 @@ export function pricingService(engine: Engine): PricingService {
   const { execute } = engine.executor({ name: 'pricing', decider: pricingDecider, store: pricingStore() })
   const repricer = new Repricer(engine.db, execute, engine.log)
   const reader = new PriceReader(engine.db)
-  const changed = () => repricer.nudge()
+  const sales = new RememberedPrices((skus) => reader.effective(skus))
+  engine.observe(['price.*'], () => sales.forget())
+  const changed = () => {
+    sales.forget()
+    repricer.nudge()
+  }
   return {
     name: 'pricing',
     schema: new URL('./schema/', import.meta.url),
@@ -43,7 +49,7 @@ export function pricingService(engine: Engine): PricingService {
     run: (signal) => repricer.run(signal),
     execute,
     repriceOnce: () => repricer.runOnce(),
-    pricesOf: (skus) => reader.effective(skus),
+    pricesOf: (skus) => sales.of(skus),
     quote: (lines) => quoteOf(lines, reader),
     verify: verifyPricing,
   }
