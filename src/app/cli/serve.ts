@@ -118,6 +118,7 @@ function welcome({ url, loginUrl, productId, system }: Running, whole: boolean):
     [
       field('log in', loginUrl),
       field('', '', 'works once, for ten minutes'),
+      ...(whole ? [field('shop', `${url}/shop`)] : []),
       field('API', `${url}/docs`),
       field('data', embedded ? dataDirectory : 'DATABASE_URL'),
       '',
