@@ -45,6 +45,9 @@ test('every metric that an alert reads is measured', async () => {
 
 test('what is published, handled and failing is told', async () => {
   const { db } = system.engine
+  await db`
+    insert into notifications.mails (id, template, data, due_at, state)
+    select uuidv7(), 'stock-alert', '{}', now(), 'failed' from generate_series(1, 2)`
   const { type, key, entity, version, source, data } = stockEvent('lamp', 1, 3)
   await db.begin((tx) => append(tx, [{ type, key, entity, version, source, data }]))
   await system.engine.settle()
@@ -53,6 +56,7 @@ test('what is published, handled and failing is told', async () => {
   expect(text).toContain('lockstep_handled_total{consumer="analytics"} 1')
   expect(text).toMatch(/lockstep_retrying\{consumer="analytics"\} 0/)
   expect(text).toContain('lockstep_live_readers 0')
+  expect(text).toContain('lockstep_mails{state="failed"} 2')
   expect(text).toMatch(/lockstep_sync_success_ratio (1|0\.\d+)/)
 })
 

@@ -88,10 +88,11 @@ function gauges(registry: Registry, db: Database): void {
   )
   const outOfStock = gauge('out_of_stock_products_total', 'Active products of which nothing is left (B).')
   const dlq = gauge('dlq_message_count', 'Dead letters of all consumers (B).')
-  let counted = { at: Number.NEGATIVE_INFINITY, products: 0 }
+  const mails = gauge('lockstep_mails', 'Mails in the outbox by what became of them.', ['state'])
+  let counted = { at: Number.NEGATIVE_INFINITY, products: 0, mails: [] as MailCount[] }
   const ask = async () => {
     if (performance.now() - counted.at > COUNT_EVERY_MS)
-      counted = { at: performance.now(), products: await outOfStockProducts(db) }
+      counted = { at: performance.now(), products: await outOfStockProducts(db), mails: await mailCounts(db) }
     const consumers = await listConsumers(db)
     for (const { name, ...consumer } of consumers) {
       lagEvents.set({ consumer: name }, consumer.lagEvents)
@@ -104,11 +105,24 @@ function gauges(registry: Registry, db: Database): void {
     const stock = consumers.filter(({ on }) => on.some((pattern) => matches(pattern, 'stock.updated')))
     updateLag.set(Math.max(0, ...stock.map((consumer) => consumer.lagSeconds)) * 1_000)
     outOfStock.set(counted.products)
+    mails.reset()
+    for (const { state, count } of counted.mails) mails.set({ state }, count)
     dlq.set(consumers.reduce((sum, { dead }) => sum + dead, 0))
   }
   // The first gauge asks for all: prom-client collects them together. Without the database they keep what they said last.
   let asked: Promise<void> | undefined
-  for (const each of [lagEvents, lagSeconds, deadLetters, retrying, position, success, updateLag, outOfStock, dlq]) {
+  for (const each of [
+    lagEvents,
+    lagSeconds,
+    deadLetters,
+    retrying,
+    position,
+    success,
+    updateLag,
+    outOfStock,
+    dlq,
+    mails,
+  ]) {
     Object.assign(each, {
       collect: () =>
         (asked ??= ask()
@@ -139,6 +153,14 @@ function followLive(registry: Registry, readers: () => number): void {
   })
 }
 
+interface MailCount {
+  state: string
+  count: number
+}
+
+const mailCounts = (db: Database) =>
+  db<MailCount>`select state, count(*)::int as count from notifications.mails group by state`
+
 async function outOfStockProducts(db: Database): Promise<number> {
   const [row] = await db<{ count: number }>`
     select count(*)::int as count
@@ -147,6 +169,6 @@ async function outOfStockProducts(db: Database): Promise<number> {
             left     join inventory.levels l using (sku)
             where    s.active
             group by s.product_id
-            having   coalesce(sum(greatest(l.on_hand - l.reserved - l.safety_stock, 0)), 0) <= 0) as gone`
+            having   coalesce(sum(greatest(l.on_hand - l.backordered - l.reserved - l.safety_stock + l.backorder, 0)), 0) <= 0) as gone`
   return row?.count ?? 0
 }

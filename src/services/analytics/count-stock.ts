@@ -52,8 +52,10 @@ function judged([onHand, reserved, available]: KnownLevel, { thresholds }: World
 }
 
 function known({ productId, active, available, levels }: Stock): KnownStock {
-  const kept = levels.map(({ warehouseId, onHand, reserved, safetyStock }): [string, KnownLevel] => {
-    const sellable = safetyStock ? Math.max(0, onHand - reserved - safetyStock) : onHand - reserved
+  const kept = levels.map((level): [string, KnownLevel] => {
+    const { warehouseId, onHand, reserved, safetyStock = 0, backordered = 0, backorderLimit = 0 } = level
+    const free = onHand - backordered - reserved
+    const sellable = safetyStock + backorderLimit > 0 ? Math.max(0, free - safetyStock + backorderLimit) : free
     return [warehouseId, [onHand, reserved, sellable]]
   })
   return { productId, active, available, levels: Object.fromEntries(kept) }
