@@ -20,6 +20,9 @@ beforeAll(async () => {
   const { applied, committed } = metrics
   system = await openSystem(config, { log, serve: ['inventory', 'storefront', 'analytics'], applied, committed })
   metrics.follow(system.engine, system.services.storefront)
+  await system.engine.db`
+    insert into notifications.mails (id, template, data, due_at, state)
+    select uuidv7(), 'stock-alert', '{}', now(), 'failed' from generate_series(1, 2)`
   await buildServer({
     settings: httpDefaults,
     auth: openAuth({ secret: 'x'.repeat(32) }),
@@ -45,9 +48,6 @@ test('every metric that an alert reads is measured', async () => {
 
 test('what is published, handled and failing is told', async () => {
   const { db } = system.engine
-  await db`
-    insert into notifications.mails (id, template, data, due_at, state)
-    select uuidv7(), 'stock-alert', '{}', now(), 'failed' from generate_series(1, 2)`
   const { type, key, entity, version, source, data } = stockEvent('lamp', 1, 3)
   await db.begin((tx) => append(tx, [{ type, key, entity, version, source, data }]))
   await system.engine.settle()
