@@ -204,7 +204,24 @@ test('minutes, hours, days and totals are the log’s, however it is cut, repeat
         await db`select grain, sum(count) as count from analytics.latencies group by grain order by grain`,
       ).toEqual(measured)
     }),
-    { numRuns: 12 },
+    {
+      numRuns: 12,
+      examples: [
+        // A SKU that moves to another product, in a batch that names its former one nowhere.
+        [
+          {
+            steps: [
+              { do: 'product', id: 'c', vendor: 'north', status: 'active' },
+              { do: 'stock', type: 'stock.updated', id: 'c', sku: 's2', active: true, levels: {} },
+              { do: 'stock', type: 'stock.updated', id: 'a', sku: 's2', active: false, levels: {} },
+            ],
+            gaps: Array.from({ length: 40 }, () => 0 as const),
+            batch: 1,
+            cut: 2,
+          },
+        ],
+      ],
+    },
   )
 }, 240_000)
 

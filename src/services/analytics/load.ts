@@ -9,7 +9,7 @@ export async function loadWorld(events: readonly LoggedEvent[], thresholds: Thre
   const world = new World({ low: thresholds.low, out: thresholds.out })
   const { products, skus, sold, customers } = subjects(events)
   await Promise.all([
-    products.size + sold.size > 0 && loadProducts([...products, ...sold], world, tx),
+    products.size + sold.size > 0 && loadProducts([...products, ...sold], [...skus], world, tx),
     products.size > 0 && loadStock([...products], [...skus], world, tx),
     customers.size > 0 && loadConsents([...customers], world, tx),
   ])
@@ -32,10 +32,13 @@ function subjects(events: readonly LoggedEvent[]) {
   return { products, skus, sold, customers }
 }
 
-async function loadProducts(ids: string[], world: World, tx: Sql) {
+/** A SKU's former product too: a SKU may have moved to another. */
+async function loadProducts(ids: string[], skus: string[], world: World, tx: Sql) {
   const rows = await tx<KnownProduct & { id: string }>`
     select product_id as id, title, category, vendor_id as "vendorId", live
-      from analytics.products where product_id = any(${ids}::text[])`
+      from analytics.products
+     where product_id in (select product_id from analytics.stock where sku = any(${skus}::text[])
+                          union select unnest(${ids}::text[]))`
   for (const { id, ...product } of rows) world.products.set(id, product)
 }
 
