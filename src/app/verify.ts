@@ -1,15 +1,7 @@
 /** Proves what must always hold, with one query a rule: the log without a hole, states as their events say, projections as their sources. */
 import type { Database, Sql } from '../engine/database.ts'
+import { type Finding, MOST_FINDINGS } from '../engine/finding.ts'
 import type { Service } from '../engine/service.ts'
-
-export interface Finding {
-  /** The rule that does not hold. */
-  rule: string
-  /** Where: an entity, a product, a position. */
-  what: string
-  /** How it is, and how it should be. */
-  detail: string
-}
 
 export interface Rule {
   name: string
@@ -18,9 +10,6 @@ export interface Rule {
 
 /** A service may prove its own tables. */
 export type Verifiable = Service<never> & { verify?(db: Sql): Promise<Finding[]> }
-
-/** Findings a rule reports at most. */
-const MOST = 1_000
 
 export function rules(services: readonly Verifiable[], served: readonly string[]): Rule[] {
   const own = services.flatMap(({ name, verify }): Rule[] =>
@@ -65,7 +54,7 @@ const logWithoutHoles: Rule = {
       select 'the head', 'says ' || h.position || ', the last event is ' || coalesce((select max(position) from lockstep.events), 0)
       from   lockstep.head h
       where  h.position <> coalesce((select max(position) from lockstep.events), 0)
-      limit  ${MOST}`
+      limit  ${MOST_FINDINGS}`
     return finding(this.name, rows)
   },
 }
@@ -82,7 +71,7 @@ const versionsWithoutGaps: Rule = {
       select entity || '@' || version as what, 'at position ' || position || ' follows version ' || before as detail
       from   seen
       where  version <> before + 1
-      limit  ${MOST}`
+      limit  ${MOST_FINDINGS}`
     return finding(this.name, rows)
   },
 }
@@ -99,7 +88,7 @@ const catalogAsItsEvents: Rule = {
       from   last
       full   join catalog.products p on last.entity = 'product/' || p.id
       where  p.version is distinct from last.version
-      limit  ${MOST}`
+      limit  ${MOST_FINDINGS}`
     return finding(this.name, rows)
   },
 }
@@ -131,7 +120,7 @@ function projectionAsCatalog({ consumer, rows }: (typeof projections)[number]): 
            and  not exists (
                   select from lockstep.events e, lockstep.consumers c
                   where  c.name = $1 and e.key = coalesce(p.id, r.product_id) and e.position > c.position and e.type like 'product.%')
-         limit  ${MOST}`,
+         limit  ${MOST_FINDINGS}`,
         [consumer],
       )
       return finding(name, found)

@@ -1,7 +1,7 @@
 /** `lockstep verify`: proves what must always hold; exit code 6 when something does not. */
 import { Command } from 'commander'
+import type { Finding } from '../../engine/finding.ts'
 import { paint, paintAside } from '../colours.ts'
-import type { Finding } from '../verify.ts'
 import { exits } from './failure.ts'
 import { examples } from './help.ts'
 import { type Column, grouped, lasting, printList, say } from './output.ts'

@@ -1,5 +1,6 @@
 /** Analytics: what happened in the shop, counted by minute, hour and day. */
 import type { Sql } from '../../engine/database.ts'
+import type { Finding } from '../../engine/finding.ts'
 import type { App } from '../../engine/http.ts'
 import type { Engine, Service } from '../../engine/service.ts'
 import { analyticsProjection } from './analytics-projection.ts'
@@ -7,7 +8,7 @@ import { chartRoutes } from './chart-routes.ts'
 import { retainCounts } from './retention.ts'
 import { analyticsRoutes } from './routes.ts'
 import { type AnalyticsSettings, analyticsDefaults } from './settings.ts'
-import { type Finding, verifyAnalytics } from './verify.ts'
+import { verifyAnalytics } from './verify.ts'
 
 export interface AnalyticsService extends Service<App> {
   verify(sql: Sql): Promise<Finding[]>

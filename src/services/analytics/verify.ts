@@ -1,11 +1,6 @@
 /** Proves that the counts agree with each other, with the log and with the stock they were made of. */
 import type { Sql } from '../../engine/database.ts'
-
-export interface Finding {
-  rule: string
-  what: string
-  detail: string
-}
+import type { Finding } from '../../engine/finding.ts'
 
 /** For a snapshot (repeatable read). */
 export async function verifyAnalytics(sql: Sql): Promise<Finding[]> {

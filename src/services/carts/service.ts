@@ -1,6 +1,7 @@
 /** Carts: the source of what people mean to buy, validated as stock and prices change. */
 import type { Sql } from '../../engine/database.ts'
 import type { Executor } from '../../engine/executor.ts'
+import type { Finding } from '../../engine/finding.ts'
 import type { App } from '../../engine/http.ts'
 import type { Engine, Service } from '../../engine/service.ts'
 import { cartsProjection } from './carts-projection.ts'
@@ -10,7 +11,7 @@ import { cartRoutes } from './routes.ts'
 import { cartsStore } from './store.ts'
 import { Teller } from './teller.ts'
 import type { Goods } from './validation.ts'
-import { type Finding, verifyCarts } from './verify.ts'
+import { verifyCarts } from './verify.ts'
 
 export interface CartsService extends Service<App> {
   execute: Executor<CartsCommand>['execute']

@@ -1,28 +1,15 @@
 /** Proves that carts, the lines by which they are found, and the log say the same. */
 import type { Sql } from '../../engine/database.ts'
+import { type Finding, type Found, findingsOf, MOST_FINDINGS } from '../../engine/finding.ts'
 
-export interface Finding {
-  rule: string
-  what: string
-  detail: string
-}
-
-type Row = Omit<Finding, 'rule'>
-
-/** Findings a rule reports at most. */
-const most = 1_000
-
-/** Run it in one snapshot: what is written between its queries would be found as a difference. */
-export async function verifyCarts(sql: Sql): Promise<Finding[]> {
-  const rules: [string, Promise<Row[]>][] = [
+export function verifyCarts(sql: Sql): Promise<Finding[]> {
+  return findingsOf([
     ['carts: every cart is at its last event', againstLog(sql)],
     ['carts: every line is found by its SKU, and no other', lines(sql)],
-  ]
-  const found = await Promise.all(rules.map(async ([rule, rows]) => (await rows).map((row) => ({ rule, ...row }))))
-  return found.flat()
+  ])
 }
 
-const againstLog = (sql: Sql) => sql<Row>`
+const againstLog = (sql: Sql) => sql<Found>`
   with last as (
     select entity, max(version) as version from lockstep.events where entity like 'cart/%' group by entity
   )
@@ -31,9 +18,9 @@ const againstLog = (sql: Sql) => sql<Row>`
   from   last
   left   join carts.carts c on last.entity = 'cart/' || c.id
   where  c.version is distinct from last.version
-  limit  ${most}`
+  limit  ${MOST_FINDINGS}`
 
-const lines = (sql: Sql) => sql<Row>`
+const lines = (sql: Sql) => sql<Found>`
   with said as (
     select true as here, c.id as cart_id, l ->> 'sku' as sku from carts.carts c, json_array_elements(c.cart -> 'lines') l
   )
@@ -42,4 +29,4 @@ const lines = (sql: Sql) => sql<Row>`
   from   said s
   full   join (select true as there, cart_id, sku from carts.lines) l using (cart_id, sku)
   where  s.here is null or l.there is null
-  limit  ${most}`
+  limit  ${MOST_FINDINGS}`

@@ -1,5 +1,6 @@
 /** Checkout: a saga over stock, payment and order that ends as a paid order or as if it had never been. */
 import type { Sql } from '../../engine/database.ts'
+import type { Finding } from '../../engine/finding.ts'
 import type { App } from '../../engine/http.ts'
 import type { Engine, Service } from '../../engine/service.ts'
 import { Checkouts } from './checkouts.ts'
@@ -8,7 +9,7 @@ import { Driver } from './driver.ts'
 import type { CartReader, Paying, Quote, Selling } from './ports.ts'
 import { checkoutRoutes } from './routes.ts'
 import { checkoutStore } from './store.ts'
-import { type Finding, verifyCheckouts } from './verify.ts'
+import { verifyCheckouts } from './verify.ts'
 
 export interface CheckoutOptions extends Partial<CheckoutRules> {
   selling: Selling

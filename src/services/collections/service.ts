@@ -1,6 +1,7 @@
 /** Collections: picked by hand, or by rules that are evaluated for every product that changes (A §5). The source of who is in which. */
 import type { Sql } from '../../engine/database.ts'
 import type { Executor } from '../../engine/executor.ts'
+import type { Finding } from '../../engine/finding.ts'
 import type { App } from '../../engine/http.ts'
 import type { Engine, Service } from '../../engine/service.ts'
 import { collectionsProjection } from './collections-projection.ts'
@@ -9,7 +10,7 @@ import { Evaluator } from './evaluator.ts'
 import { memberRoutes } from './member-routes.ts'
 import { collectionRoutes } from './routes.ts'
 import { collectionStore } from './store.ts'
-import { type Finding, verifyCollections } from './verify.ts'
+import { verifyCollections } from './verify.ts'
 
 export interface CollectionsService extends Service<App> {
   execute: Executor<CollectionCommand>['execute']

@@ -1,16 +1,8 @@
 /** Proves that members are those that definitions take, and that each product's last event says where it is. */
 import type { Sql } from '../../engine/database.ts'
+import { type Finding, MOST_FINDINGS } from '../../engine/finding.ts'
 import type { Bind } from './condition.ts'
 import { type Rule, ruleSql } from './rule.ts'
-
-export interface Finding {
-  rule: string
-  what: string
-  detail: string
-}
-
-/** Findings a rule reports at most. */
-const most = 1_000
 
 /** Run it in one snapshot: what is written between its queries would be found as a difference. */
 export async function verifyCollections(sql: Sql): Promise<Finding[]> {
@@ -20,7 +12,7 @@ export async function verifyCollections(sql: Sql): Promise<Finding[]> {
      order by id`
   const findings = await lastEvents(sql)
   for (const each of collections) {
-    if (findings.length >= most) break
+    if (findings.length >= MOST_FINDINGS) break
     findings.push(...(await membersOf(sql, each)))
   }
   return findings
@@ -38,7 +30,7 @@ async function membersOf(sql: Sql, collection: { id: string; rule: Rule | null; 
        select p.product_id, ${belongs} as belongs, m.product_id is not null as inside
          from collections.askable p
          left join collections.members m on m.collection_id = ${bind(id)} and m.product_id = p.product_id
-     ) as each where belongs <> inside limit ${most}`,
+     ) as each where belongs <> inside limit ${MOST_FINDINGS}`,
     values,
   )
   return rows.map(({ product_id, inside }) => ({
@@ -65,6 +57,6 @@ async function lastEvents(sql: Sql): Promise<Finding[]> {
           from collections.members m where m.product_id = coalesce(p.product_id, last.product_id)) as members
      where coalesce(p.told, 0) <> coalesce(last.version, 0)
         or not (coalesce(last.told::jsonb, '[]') @> members.ids and members.ids @> coalesce(last.told::jsonb, '[]'))
-     limit ${most}`
+     limit ${MOST_FINDINGS}`
   return rows.map((row) => ({ rule: 'collections: each product’s last event says where it is', ...row }))
 }

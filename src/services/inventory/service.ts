@@ -2,6 +2,7 @@
 import type { Sql } from '../../engine/database.ts'
 import type { Source } from '../../engine/decider.ts'
 import type { Executor } from '../../engine/executor.ts'
+import type { Finding } from '../../engine/finding.ts'
 import type { App } from '../../engine/http.ts'
 import type { Engine, Service } from '../../engine/service.ts'
 import type { Command } from './commands.ts'
@@ -19,7 +20,7 @@ import type { State } from './state.ts'
 import { stocktakeRoutes } from './stocktake-routes.ts'
 import { inventoryStore } from './store.ts'
 import { Sweeper } from './sweeper.ts'
-import { type Finding, verifyInventory } from './verify.ts'
+import { verifyInventory } from './verify.ts'
 import { warehouseRoutes } from './warehouse-routes.ts'
 
 export interface InventoryService extends Service<App> {

@@ -1,32 +1,19 @@
 /** Proves that stock, ledger, reservations and log say the same. */
 import type { Sql } from '../../engine/database.ts'
+import { type Finding, type Found, findingsOf, MOST_FINDINGS } from '../../engine/finding.ts'
 
-export interface Finding {
-  rule: string
-  what: string
-  detail: string
-}
-
-type Row = Omit<Finding, 'rule'>
-
-/** Findings a rule reports at most. */
-const most = 1_000
-
-/** Run it in one snapshot: what is written between its queries would be found as a difference. */
-export async function verifyInventory(sql: Sql): Promise<Finding[]> {
-  const rules: [string, Promise<Row[]>][] = [
+export function verifyInventory(sql: Sql): Promise<Finding[]> {
+  return findingsOf([
     ['inventory: counters are the sum of the ledger', countersAgainstLedger(sql)],
     ['inventory: each movement begins where the one before ended', ledgerWithoutJumps(sql)],
     ['inventory: what is reserved is what open reservation lines hold', reservedAgainstLines(sql)],
     ['inventory: what left for another warehouse is there, back, or under way', transfersAgainstLedger(sql)],
     ['inventory: 0 ≤ reserved ≤ on hand − backordered + backorder', withinBounds(sql)],
     ['inventory: every SKU is at its last event', stockAgainstLog(sql)],
-  ]
-  const found = await Promise.all(rules.map(async ([rule, rows]) => (await rows).map((row) => ({ rule, ...row }))))
-  return found.flat()
+  ])
 }
 
-const countersAgainstLedger = (sql: Sql) => sql<Row>`
+const countersAgainstLedger = (sql: Sql) => sql<Found>`
   with sums as (
     select sku, warehouse_id, sum(on_hand_delta) as on_hand, sum(reserved_delta) as reserved
       from inventory.ledger
@@ -38,9 +25,9 @@ const countersAgainstLedger = (sql: Sql) => sql<Row>`
     from inventory.levels l
     full join sums s on s.sku = l.sku and s.warehouse_id = l.warehouse_id
    where (l.on_hand - l.backordered, l.reserved) is distinct from (s.on_hand, s.reserved)
-   limit ${most}`
+   limit ${MOST_FINDINGS}`
 
-const ledgerWithoutJumps = (sql: Sql) => sql<Row>`
+const ledgerWithoutJumps = (sql: Sql) => sql<Found>`
   with seen as (
     select *, lag(on_hand_after) over level as on_hand_before, lag(reserved_after) over level as reserved_before
       from inventory.ledger
@@ -53,9 +40,9 @@ const ledgerWithoutJumps = (sql: Sql) => sql<Row>`
     from seen
    where coalesce(on_hand_before, 0) + on_hand_delta <> on_hand_after
       or coalesce(reserved_before, 0) + reserved_delta <> reserved_after
-   limit ${most}`
+   limit ${MOST_FINDINGS}`
 
-const reservedAgainstLines = (sql: Sql) => sql<Row>`
+const reservedAgainstLines = (sql: Sql) => sql<Found>`
   with held as (
     select sku, warehouse_id, sum(quantity) as quantity
       from inventory.reservation_lines
@@ -73,10 +60,10 @@ const reservedAgainstLines = (sql: Sql) => sql<Row>`
     join inventory.reservation_lines l on l.reservation_id = r.id and l.released_at is null
    where r.status <> 'held'
    group by r.id
-   limit ${most}`
+   limit ${MOST_FINDINGS}`
 
 /** Units never vanish between two warehouses: what the ledger misses of a transfer is what it has under way. */
-const transfersAgainstLedger = (sql: Sql) => sql<Row>`
+const transfersAgainstLedger = (sql: Sql) => sql<Found>`
   with moved as (
     select reference as id, sku, -sum(on_hand_delta) as missing
       from inventory.ledger
@@ -98,18 +85,18 @@ const transfersAgainstLedger = (sql: Sql) => sql<Row>`
     from inventory.deliveries d
     join inventory.delivery_lines l on l.delivery_id = d.id
    where d.status = 'received' and l.received < l.quantity
-   limit ${most}`
+   limit ${MOST_FINDINGS}`
 
-const withinBounds = (sql: Sql) => sql<Row>`
+const withinBounds = (sql: Sql) => sql<Found>`
   select sku || ' in ' || warehouse_id as what,
          format('%s on hand, %s reserved, %s backordered of %s', on_hand, reserved, backordered, backorder) as detail
     from inventory.levels
    where on_hand < 0 or reserved < 0 or reserved + backordered > on_hand + backorder
       or backordered not between 0 and backorder or backordered > 0 and on_hand > 0
-   limit ${most}`
+   limit ${MOST_FINDINGS}`
 
 /** Old events may have left the log with their partition; then the state is ahead of nothing. */
-const stockAgainstLog = (sql: Sql) => sql<Row>`
+const stockAgainstLog = (sql: Sql) => sql<Found>`
   with last as (
     select substr(entity, 7) as sku, max(version) as version
       from lockstep.events
@@ -121,4 +108,4 @@ const stockAgainstLog = (sql: Sql) => sql<Row>`
     from last e
     left join inventory.stock s on s.sku = e.sku
    where s.version is distinct from e.version
-   limit ${most}`
+   limit ${MOST_FINDINGS}`

@@ -1,6 +1,7 @@
 /** Media: the source of what products' links to images and videos have become. */
 import { join } from 'node:path'
 import type { Sql } from '../../engine/database.ts'
+import type { Finding } from '../../engine/finding.ts'
 import type { App } from '../../engine/http.ts'
 import type { Engine, Service } from '../../engine/service.ts'
 import type { RetryPolicy } from '../../engine/verdict.ts'
@@ -17,7 +18,7 @@ import { mediaStore } from './store.ts'
 import { sweep } from './sweeper.ts'
 import { Teller } from './teller.ts'
 import { keepUpload } from './upload.ts'
-import { type Finding, verifyMedia } from './verify.ts'
+import { verifyMedia } from './verify.ts'
 import { Work } from './work.ts'
 import { Workshop } from './workshop.ts'
 

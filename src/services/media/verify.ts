@@ -1,12 +1,7 @@
 /** What must always hold of media: told as their last events say, nothing waiting without a reason, every product's links known, files where they should be. */
 import type { Sql } from '../../engine/database.ts'
+import type { Finding } from '../../engine/finding.ts'
 import type { MediaFiles } from './files.ts'
-
-export interface Finding {
-  rule: string
-  what: string
-  detail: string
-}
 
 /** Content whose files are looked for, the newest first. */
 const LOOKED_AT = 1_000

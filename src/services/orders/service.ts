@@ -1,6 +1,7 @@
 /** Orders: the source of what was sold to whom, at which prices, and what became of it. */
 import type { Sql } from '../../engine/database.ts'
 import type { CommandOptions, Executed, Executor } from '../../engine/executor.ts'
+import type { Finding } from '../../engine/finding.ts'
 import type { App } from '../../engine/http.ts'
 import type { AnySource, Deed, Joint } from '../../engine/joint.ts'
 import type { Engine, Service } from '../../engine/service.ts'
@@ -10,7 +11,7 @@ import type { OrderDeed, Sold } from './decider.ts'
 import { inTurns, type PricesOf, priced } from './prices.ts'
 import { ordersRoutes } from './routes.ts'
 import { ordersSource } from './store.ts'
-import { type Finding, verifyOrders } from './verify.ts'
+import { verifyOrders } from './verify.ts'
 
 export interface OrdersService extends Service<App> {
   execute: Executor<OrdersCommand>['execute']

@@ -1,28 +1,15 @@
 /** Proves that orders, the ledger and the log say the same. */
 import type { Sql } from '../../engine/database.ts'
+import { type Finding, type Found, findingsOf, MOST_FINDINGS } from '../../engine/finding.ts'
 
-export interface Finding {
-  rule: string
-  what: string
-  detail: string
-}
-
-type Row = Omit<Finding, 'rule'>
-
-/** Findings a rule reports at most. */
-const most = 1_000
-
-/** Run it in one snapshot: what is written between its queries would be found as a difference. */
-export async function verifyOrders(sql: Sql): Promise<Finding[]> {
-  const rules: [string, Promise<Row[]>][] = [
+export function verifyOrders(sql: Sql): Promise<Finding[]> {
+  return findingsOf([
     ['orders: their lines are what the ledger has under their number', linesAgainstLedger(sql)],
     ['orders: every order is at its last event', ordersAgainstLog(sql)],
-  ]
-  const found = await Promise.all(rules.map(async ([rule, rows]) => (await rows).map((row) => ({ rule, ...row }))))
-  return found.flat()
+  ])
 }
 
-const linesAgainstLedger = (sql: Sql) => sql<Row>`
+const linesAgainstLedger = (sql: Sql) => sql<Found>`
   with ordered as (
     select o.id, l ->> 'sku' as sku, (l ->> 'quantity')::bigint as sold, (l ->> 'returned')::bigint as returned
     from   orders.orders o, json_array_elements(o.state -> 'lines') l
@@ -40,10 +27,10 @@ const linesAgainstLedger = (sql: Sql) => sql<Row>`
   from   ordered o
   full   join moved m using (id, sku)
   where  (o.sold, o.returned) is distinct from (m.sold, m.returned)
-  limit  ${most}`
+  limit  ${MOST_FINDINGS}`
 
 /** Old events may have left the log with their partition; then the state is ahead of nothing. */
-const ordersAgainstLog = (sql: Sql) => sql<Row>`
+const ordersAgainstLog = (sql: Sql) => sql<Found>`
   with last as (
     select substr(entity, 7) as id, max(version) as version
     from   lockstep.events
@@ -55,4 +42,4 @@ const ordersAgainstLog = (sql: Sql) => sql<Row>`
   from   last
   left   join orders.orders o on o.id = last.id
   where  o.version is distinct from last.version
-  limit  ${most}`
+  limit  ${MOST_FINDINGS}`

@@ -2,6 +2,7 @@
 
 import type { Sql } from '../../engine/database.ts'
 import type { Executor } from '../../engine/executor.ts'
+import type { Finding } from '../../engine/finding.ts'
 import type { App } from '../../engine/http.ts'
 import type { Engine, Service } from '../../engine/service.ts'
 import type { Money } from '../catalog/events.ts'
@@ -14,7 +15,7 @@ import { RememberedPrices } from './remembered.ts'
 import { Repricer } from './repricer.ts'
 import { ruleRoutes } from './rule-routes.ts'
 import { pricingStore } from './store.ts'
-import { type Finding, verifyPricing } from './verify.ts'
+import { verifyPricing } from './verify.ts'
 
 export interface PricingService extends Service<App> {
   execute: Executor<PricingCommand>['execute']

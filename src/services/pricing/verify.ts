@@ -1,11 +1,6 @@
 /** What must always hold of prices: they are as their last events told them. */
 import type { Sql } from '../../engine/database.ts'
-
-export interface Finding {
-  rule: string
-  what: string
-  detail: string
-}
+import type { Finding } from '../../engine/finding.ts'
 
 const rule = 'pricing: prices are as their last events say'
 
