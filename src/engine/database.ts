@@ -1,14 +1,14 @@
 /** The door to Postgres: a tagged template for statements, transactions, and a session that is one physical connection. */
 import { createHash } from 'node:crypto'
-import type { Duplex } from 'node:stream'
 import pg from 'pg'
+import { Pipeline, type Rows } from './pipeline.ts'
 
-/** A result: the rows, how many rows the statement touched, and what Postgres says it did (`COMMIT`, `ROLLBACK`, `UPDATE` …). */
-export type Rows<Row> = Row[] & { count: number; command: string }
+export type { Rows }
 
 /**
  * Runs statements: sql`select … where id = ${id}` prepares once per connection and binds the values; `sql.text` runs one that was
- * put together at run time (values still bound). Statements issued without awaiting travel in one round trip, in order.
+ * put together at run time (values still bound, planned for them), or without values a script of several. Statements issued without awaiting travel in one
+ * round trip, in order; in a transaction those after one that failed fail with its error.
  */
 export interface Sql {
   // biome-ignore lint/suspicious/noExplicitAny: a row has the shape its statement gives it
@@ -20,6 +20,8 @@ export interface Sql {
 /** One physical connection. Once it broke it stays broken: statements never move to another connection half-way. */
 export interface Session extends Sql {
   readonly pid: number
+  /** What was issued so far is answered before what follows in this turn is carried out. */
+  flush(): void
   /** Returns the connection; pass the error that made it doubtful and it is destroyed instead. */
   release(error?: unknown): void
 }
@@ -81,16 +83,19 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
 
   const reserve = async (): Promise<Session> => {
     const client = await pool.connect()
+    const pipeline = pipelineOf(client)
     let cause: unknown
-    const session = statements((config) => {
-      gather(client)
-      return client.query(config).catch((error: { code?: string }) => {
-        // Of statements issued together the later ones fail because an earlier one did: whoever hears of theirs first should learn why.
-        if (error.code !== '25P02') cause = error
-        throw cause ?? error
-      })
-    }) as Session
+    // Of statements issued one after the other the later ones fail because an earlier one did: whoever hears of theirs first should learn why.
+    const explain = (error: { code?: string }) => {
+      if (!isAftermath(error)) cause = error
+      throw cause ?? error
+    }
+    const session = statements(
+      (statement) => pipeline.run(statement).catch(explain),
+      (text) => pipeline.script(text).catch(explain),
+    ) as Session
     Object.defineProperty(session, 'pid', { value: (client as unknown as { processID: number }).processID })
+    session.flush = () => pipeline.flush()
     let released = false
     session.release = (error) => {
       if (released) return
@@ -100,8 +105,23 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
     return session
   }
 
+  const alone = async (work: (pipeline: Pipeline) => Promise<Rows<unknown>>) => {
+    const client = await pool.connect()
+    try {
+      const rows = await work(pipelineOf(client))
+      client.release()
+      return rows
+    } catch (error) {
+      client.release(true)
+      throw error
+    }
+  }
+
   return Object.assign(
-    statements((config) => pool.query(config)),
+    statements(
+      (statement) => alone((pipeline) => pipeline.run(statement)),
+      (text) => alone((pipeline) => pipeline.script(text)),
+    ),
     {
       url,
       reserve,
@@ -130,18 +150,12 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
   )
 }
 
-const gathering = new WeakSet<Duplex>()
+const pipelines = new WeakMap<pg.PoolClient, Pipeline>()
 
-/** What is sent in one turn of the event loop leaves in one piece: a system call for each statement cost a tenth of the CPU. */
-function gather(client: pg.PoolClient): void {
-  const { stream } = (client as unknown as { connection: { stream: Duplex } }).connection
-  if (gathering.has(stream)) return
-  gathering.add(stream)
-  stream.cork()
-  process.nextTick(() => {
-    gathering.delete(stream)
-    stream.uncork()
-  })
+function pipelineOf(client: pg.PoolClient): Pipeline {
+  let pipeline = pipelines.get(client)
+  if (!pipeline) pipelines.set(client, (pipeline = new Pipeline(client, types)))
+  return pipeline
 }
 
 /** Commits, and throws if Postgres rolled back instead, as it silently does after a failed statement. */
@@ -199,31 +213,29 @@ export function isConnectionLoss(error: unknown): boolean {
   )
 }
 
-type Run = (config: pg.QueryConfig) => Promise<pg.QueryResult>
+/** After an error Postgres refuses what follows in the transaction, and does not know the statements whose preparation it skipped. */
+const isAftermath = ({ code }: { code?: string }) => code === '25P02' || code === '26000'
 
-const prepared = new WeakMap<TemplateStringsArray, { text: string; name: string }>()
+type Statement = Parameters<Pipeline['run']>[0]
 
-function statements(run: Run): Sql {
-  const rows = async (config: pg.QueryConfig) => {
-    const outcome = await run(config)
-    const result = Array.isArray(outcome) ? (outcome.at(-1) as pg.QueryResult) : outcome // a schema file is many statements
-    // biome-ignore lint/suspicious/noExplicitAny: the caller names the row's shape
-    return Object.defineProperties(result.rows as any[], {
-      count: { value: result.rowCount ?? 0 },
-      command: { value: result.command },
-    })
-  }
+const prepared = new WeakMap<TemplateStringsArray, Pick<Statement, 'text' | 'name'>>()
+function statements(
+  run: (statement: Statement) => Promise<Rows<unknown>>,
+  script: (text: string) => Promise<Rows<unknown>>,
+): Sql {
   const sql = (strings: TemplateStringsArray, ...values: unknown[]) => {
     let statement = prepared.get(strings)
     if (!statement) {
       const text = strings.reduce((left, right, n) => `${left}$${n}${right}`)
-      statement = { text, name: createHash('sha1').update(text).digest('base64url') }
-      prepared.set(strings, statement)
+      prepared.set(strings, (statement = /^(begin|commit|rollback)$/.test(text) ? { text } : named(text)))
     }
-    return rows(values.length === 0 ? { text: statement.text } : { ...statement, values })
+    return run({ ...statement, values })
   }
-  return Object.assign(sql, { text: (text: string, values: unknown[] = []) => rows({ text, values }) }) as Sql
+  const text = (text: string, values: unknown[] = []) => (values.length === 0 ? script(text) : run({ text, values }))
+  return Object.assign(sql, { text }) as Sql
 }
+
+const named = (text: string) => ({ text, name: createHash('sha1').update(text).digest('base64url') })
 
 async function listen(config: pg.ClientConfig, channel: string, heard: (payload: string) => void) {
   let stopped = false

@@ -73,7 +73,7 @@ export class Engine implements EngineForServices {
     const executor = createExecutor(this.db, source, {
       lockTimeoutMs: this.#options.lockTimeoutMs ?? 2_000,
       deadlineMs: this.#options.deadlineMs ?? 10_000,
-      appended: () => this.tail.appended(),
+      appended: (events) => this.tail.appended(events),
       ...(this.#options.committed && { committed: this.#options.committed }),
     })
     this.#executors.push(executor)

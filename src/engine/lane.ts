@@ -6,6 +6,7 @@ import { Batch, type Job } from './batch.ts'
 import { type Answered, findRecords, wasCommitted, writeRecords } from './command-records.ts'
 import { commit, type Database, isConnectionLoss, isInfrastructure, isLockTimeout, type Session } from './database.ts'
 import type { EntityId, Fact, Source, Versioned } from './decider.ts'
+import type { LoggedEvent } from './event.ts'
 import { failpoint, failpointsArmed } from './failpoint.ts'
 import { type Holder, holdersBefore, sessionOf } from './holders.ts'
 import { KnownStates } from './known-states.ts'
@@ -22,8 +23,8 @@ export interface LaneOptions {
   lockTimeoutMs: number
   /** Milliseconds after which a command that has not been begun is turned away. */
   deadlineMs: number
-  /** Called after each commit that appended. */
-  appended: () => void
+  /** Called after each commit that appended, with what was. */
+  appended: (events: LoggedEvent[]) => void
   /** Called with the number of commands of each committed batch. */
   committed?: (source: string, commands: number) => void
 }
@@ -260,14 +261,14 @@ export class Lane<State, Command, F extends Fact> {
     }
     failpoint('states-written')
     for (const { job } of batch.done) job.commitSent = true
-    const committed = this.#appendAndCommit(session, batch.events, guessed?.written)
+    const appending = this.#appendAndCommit(session, batch.events, guessed?.written)
     if (guessed) {
       sent()
       this.#lookAhead(batch.states)
     }
-    await committed
+    const appended = await appending
     failpoint('committed')
-    if (batch.events.length > 0) this.#options.appended()
+    if (appended) this.#options.appended(appended)
     this.#options.committed?.(this.#source.name, batch.done.length)
     return batch
   }
@@ -284,10 +285,11 @@ export class Lane<State, Command, F extends Fact> {
    * confirmed. A row that somebody else holds must not hold up the batch: the guess is dropped after a moment.
    */
   #writeGuess(session: Session, batch: Batch<State, Command, F>) {
+    session.flush()
     const written = Promise.all([
-      session.text(`set local lock_timeout = ${GUESS_LOCK_MS}`),
+      lockTimeout(session, GUESS_LOCK_MS),
       this.#write(session, batch),
-      session.text(`set local lock_timeout = ${Math.round(this.#options.lockTimeoutMs)}`),
+      lockTimeout(session, this.#options.lockTimeoutMs),
     ])
     // What can't even be sent is known before the locks answer; what Postgres refuses shows at the commit.
     const guess: { written: Promise<unknown>; error?: unknown } = { written }
@@ -311,13 +313,12 @@ export class Lane<State, Command, F extends Fact> {
       const holders = await holdersBefore(this.#db, session.pid).catch(() => [])
       if (holders.length > 0) this.#holders = holders
     }, waitMs / 4)
-    const timeout = (ms: number) => session.text(`set local lock_timeout = ${Math.round(ms)}`)
     try {
       const [, loaded] = await Promise.all([
-        timeout(waitMs),
+        lockTimeout(session, waitMs),
         this.#source.store.load(session, ids, { skipLocked: false }),
       ])
-      await timeout(this.#options.lockTimeoutMs)
+      await lockTimeout(session, this.#options.lockTimeoutMs)
       this.#waiting = false
       return loaded
     } finally {
@@ -356,6 +357,7 @@ export class Lane<State, Command, F extends Fact> {
     failpoint('after-append')
     const outcomes = await Promise.allSettled([written, appended, commit(session)])
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+    return appended
   }
 
   /** The connection broke: on a new one the commands' keys, or the batch's record, tell what happened. */
@@ -403,6 +405,10 @@ export class Lane<State, Command, F extends Fact> {
     }
   }
 }
+
+/** For the rest of the transaction. */
+const lockTimeout = (session: Session, ms: number) =>
+  session`select set_config('lock_timeout', ${String(Math.round(ms))}, true)`
 
 function once(work: () => void): () => void {
   let done = false

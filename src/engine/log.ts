@@ -1,4 +1,5 @@
 /** The event log: one append-only table; positions are gapless and in commit order. */
+import { randomBytes } from 'node:crypto'
 import { numbers, texts } from './columns.ts'
 import type { Sql } from './database.ts'
 import type { Data, LoggedEvent, Meta, NewEvent } from './event.ts'
@@ -9,30 +10,50 @@ export class LogBroken extends Error {
 }
 
 /**
- * Appends in the caller's transaction and answers the first event's position. Call it last: from here to the commit nobody else can
+ * Appends in the caller's transaction and answers the events as they stand in the log. Call it last: from here to the commit nobody else can
  * append, so the commit should already be on its way (issue it without awaiting this). Throws at once, before anything is sent, for an event that can't be stored.
  */
-export function append(tx: Sql, events: readonly Appendable[]): Promise<number> {
+export async function append(tx: Sql, events: readonly Appendable[]): Promise<LoggedEvent[]> {
+  const ids = newIds(events.length)
   const data = events.map((event) => (typeof event.data === 'string' ? event.data : JSON.stringify(event.data)))
   const meta = events.map((event) => (typeof event.meta === 'string' ? event.meta : JSON.stringify(event.meta ?? {})))
-  return tx<{ base: number }>`
+  const [head] = await tx<{ base: number; at: Date }>`
     with head as (
       update lockstep.head
       set    position = position + ${events.length}
       returning position - ${events.length}::bigint as base, clock_timestamp() as at
     ), inserted as (
-      insert into lockstep.events (position, type, key, entity, version, source, at, data, meta)
-      select head.base + e.n, e.type, e.key, e.entity, e.version, e.source, head.at, e.data::json, e.meta::json
+      insert into lockstep.events (position, id, type, key, entity, version, source, at, data, meta)
+      select head.base + e.n, e.id::uuid, e.type, e.key, e.entity, e.version, e.source, head.at, e.data::json, e.meta::json
       from   head,
-             unnest(string_to_array(${texts(events.map((event) => event.type))}, chr(30)),
+             unnest(string_to_array(${texts(ids)}, chr(30)),
+                    string_to_array(${texts(events.map((event) => event.type))}, chr(30)),
                     string_to_array(${texts(events.map((event) => event.key))}, chr(30)),
                     string_to_array(${texts(events.map((event) => event.entity))}, chr(30)),
                     ${numbers(events.map((event) => event.version))}::bigint[],
                     string_to_array(${texts(events.map((event) => event.source))}, chr(30)),
                     string_to_array(${texts(data)}, chr(30)), string_to_array(${texts(meta)}, chr(30)))
-             with ordinality as e (type, key, entity, version, source, data, meta, n)
+             with ordinality as e (id, type, key, entity, version, source, data, meta, n)
     )
-    select base from head`.then(([row]) => (row?.base ?? 0) + 1)
+    select base, at from head`
+  const { base, at } = head as { base: number; at: Date }
+  return events.map(({ type, key, entity, version, source }, n) => {
+    const [id, dataText, metaText] = [ids[n] as string, data[n] as string, meta[n] as string]
+    const position = base + n + 1
+    return new Read({ position, id, type, key, entity, version, source, at, data: dataText, meta: metaText })
+  })
+}
+
+/** Version 7 UUIDs, one after the other: the clock, a counter, and chance once for all of them. */
+function newIds(count: number): string[] {
+  const clock = Date.now().toString(16).padStart(12, '0')
+  const chance = randomBytes(7).toString('hex')
+  const variant = '89ab'[Number.parseInt(chance.slice(12), 16) & 3]
+  const hex = (n: number) => (n & 0xfff).toString(16).padStart(3, '0')
+  return Array.from(
+    { length: count },
+    (_, n) => `${clock.slice(0, 8)}-${clock.slice(8)}-7${hex(n >> 12)}-${variant}${hex(n)}-${chance.slice(0, 12)}`,
+  )
 }
 
 /** Wakes the tails of all processes; said once a commit at most. */

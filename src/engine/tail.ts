@@ -1,12 +1,15 @@
 /** The one reader of the log in a process: it keeps the newest events in memory for all consumers, and wakes them. */
+import { randomUUID } from 'node:crypto'
 import type { Database } from './database.ts'
 import { type LoggedEvent, matches } from './event.ts'
-import { CHANNEL, headPosition, read } from './log.ts'
+import { CHANNEL, headPosition, read as readLog } from './log.ts'
 
 const CHUNK = 5_000
 /** What is kept in memory at most: events, and characters of their data. */
 const WINDOW_EVENTS = 10_000
 const WINDOW_CHARACTERS = 8_000_000
+/** Milliseconds between two notifications of other processes at least: each takes a lock that all who notify share. */
+const ANNOUNCE_MS = 5
 
 type Observer = { on: string[]; seen: (events: LoggedEvent[]) => void }
 
@@ -18,8 +21,15 @@ export class Tail {
   #observers: Observer[] = []
   #waiting = new Set<() => void>()
   #wake: () => void = () => {}
+  /** Has seen the log up to `position`, and will see what follows. */
+  #following = false
+  /** Appended in this process, behind something that was not seen yet. */
+  #early: LoggedEvent[][] = []
   #announcing = false
   #announceAgain = false
+  /** Tells its own notifications from others'. */
+  readonly #name = randomUUID()
+  #running = false
   readonly #db: Database
 
   constructor(db: Database) {
@@ -30,9 +40,17 @@ export class Tail {
     this.#observers.push({ on, seen })
   }
 
-  /** Something was appended in this process: wakes this tail now and other processes' by one notification, however many commits there were meanwhile. */
-  appended(): void {
-    this.#wake()
+  /**
+   * Events were appended in this process: they are taken as they are if they follow what was seen, and read otherwise. Other processes' tails are
+   * woken by one notification, however many commits there were meanwhile.
+   */
+  appended(events: LoggedEvent[]): void {
+    if (this.#following) {
+      this.#early.push(events)
+      this.#takeEarly()
+      // Of two commits the later one may be heard of first; what another process appended in between has to be read.
+      if (this.#early.length > 0) setImmediate(() => this.#early.length > 0 && this.#wake())
+    }
     void this.#announce()
   }
 
@@ -43,7 +61,7 @@ export class Tail {
       const from = after - first.position + 1
       return this.#window.slice(from, from + limit)
     }
-    return read(this.#db, after, limit)
+    return readLog(this.#db, after, limit)
   }
 
   /** Is there anything after a position? */
@@ -73,7 +91,8 @@ export class Tail {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const unlisten = await this.#db.listen(CHANNEL, () => this.#wake())
+    const unlisten = await this.#db.listen(CHANNEL, (from) => from !== this.#name && this.#wake())
+    this.#running = true
     let woken = true
     let resume: () => void = () => {}
     this.#wake = () => {
@@ -99,6 +118,8 @@ export class Tail {
       }
     } finally {
       this.#wake = () => {}
+      this.#running = this.#following = false
+      this.#early = []
       await unlisten().catch(() => {})
     }
   }
@@ -106,9 +127,29 @@ export class Tail {
   /** Reads what is new once; true when there may be more. */
   async runOnce(): Promise<boolean> {
     this.position ??= await headPosition(this.#db)
-    const events = await read(this.#db, this.position, CHUNK)
+    const read = await readLog(this.#db, this.position, CHUNK)
+    this.#take(read)
+    this.#takeEarly()
+    const whole = read.length < CHUNK
+    if (whole) this.#following = this.#running
+    return !whole
+  }
+
+  #takeEarly() {
+    let next: LoggedEvent[] | undefined
+    const follows = ([first]: LoggedEvent[]) => (first as LoggedEvent).position <= (this.position as number) + 1
+    while ((next = this.#early.find(follows))) {
+      this.#early.splice(this.#early.indexOf(next), 1)
+      this.#take(next)
+    }
+  }
+
+  /** Takes what was not seen yet of events that follow each other. */
+  #take(some: LoggedEvent[]) {
+    const seen = this.position as number
+    const events = some[0] && some[0].position <= seen ? some.filter((event) => event.position > seen) : some
     const last = events.at(-1)
-    if (!last) return false
+    if (!last) return
     this.#keep(events)
     this.position = last.position
     for (const { on, seen } of this.#observers) {
@@ -116,7 +157,6 @@ export class Tail {
       if (concerned.length > 0) seen(concerned)
     }
     this.nudge()
-    return events.length === CHUNK
   }
 
   #keep(events: LoggedEvent[]) {
@@ -153,7 +193,8 @@ export class Tail {
     this.#announcing = true
     do {
       this.#announceAgain = false
-      await this.#db`select pg_notify(${CHANNEL}, '')`.catch(() => {})
+      await this.#db`select pg_notify(${CHANNEL}, ${this.#name})`.catch(() => {})
+      await new Promise((resolve) => setTimeout(resolve, ANNOUNCE_MS).unref())
     } while (this.#announceAgain)
     this.#announcing = false
   }

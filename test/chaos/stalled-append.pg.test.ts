@@ -50,7 +50,7 @@ seededTest(
 )
 
 for (const { where, text } of [
-  { where: 'between append and commit', text: 'Q\0\0\0\x0bcommit\0' },
+  { where: 'between append and commit', text: '\0commit\0' },
   { where: 'before the append', text: 'update lockstep.head' },
 ]) {
   seededTest(
