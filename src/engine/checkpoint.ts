@@ -6,15 +6,14 @@ export class Fenced extends Error {
   override name = 'Fenced'
 }
 
-/** Moves the checkpoint in the caller's transaction. Throws Fenced unless the epoch still stands. Answers the database's clock. */
+/** Moves the checkpoint in the caller's transaction. Throws Fenced unless the epoch still stands; a commit sent along fails then. Answers the database's clock. */
 export async function advance(tx: Sql, consumer: string, epoch: number, position: number): Promise<Date> {
-  const [row] = await tx<{ now: Date }>`
-    update lockstep.consumers
-    set    position = ${position}, updated_at = clock_timestamp()
-    where  name = ${consumer} and epoch = ${epoch}
-    returning updated_at as now`
-  if (!row) throw new Fenced(`${consumer} has another owner, or was set to another position`)
-  return row.now
+  try {
+    const [row] = await tx<{ now: Date }>`select lockstep.advance(${consumer}, ${epoch}, ${position}) as now`
+    return (row as { now: Date }).now
+  } catch (error) {
+    throw (error as { code?: string }).code === 'LS001' ? new Fenced((error as Error).message) : error
+  }
 }
 
 /** Throws Fenced unless the epoch still stands, and keeps it standing until the caller's transaction is over. */

@@ -20,6 +20,8 @@ interface Common {
 export interface Projection extends Common {
   kind: 'projection'
   on: string[]
+  /** Is handed every event of a batch instead of each entity's latest; what was left out when a key is tried again, it reads for itself. */
+  every?: boolean
   /** Writes through `tx` commit together with the checkpoint. Must be right when the same version comes again. */
   apply(changes: LoggedEvent[], tx: Sql): Promise<void>
   /** Empties its state before it is built anew from the log; without it, it can't be replayed from the start. */

@@ -30,6 +30,11 @@ export interface Session extends Sql {
 export interface Database extends Sql {
   /** Commits when `work` resolves, rolls back when it rejects (with the same error). */
   begin<Result>(work: (tx: Sql) => Promise<Result>): Promise<Result>
+  /** What `last` issues travels with the commit: if one of its statements fails there is none. */
+  begin<Result, Last>(
+    work: (tx: Sql) => Promise<Result>,
+    last: (tx: Sql, result: Result) => Promise<Last>,
+  ): Promise<[Result, Last]>
   reserve(): Promise<Session>
   /** Calls `heard` for every notification; connects again by itself and then calls it once with ''. Resolves after the first try, whether or not it is listening by then. */
   listen(channel: string, heard: (payload: string) => void): Promise<() => Promise<void>>
@@ -117,6 +122,29 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
     }
   }
 
+  async function begin<Result>(
+    work: (tx: Sql) => Promise<Result>,
+    last?: (tx: Sql, result: Result) => Promise<unknown>,
+  ): Promise<unknown> {
+    const session = await reserve()
+    const { tx, revoke } = revocable(session)
+    try {
+      const [, result] = await Promise.all([session`begin`, work(tx)])
+      revoke()
+      const outcomes = await Promise.allSettled([last?.(session, result), commit(session)])
+      for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+      session.release()
+      return last ? [result, (outcomes[0] as PromiseFulfilledResult<unknown>).value] : result
+    } catch (error) {
+      revoke()
+      await session`rollback`.then(
+        () => session.release(),
+        (broken) => session.release(broken),
+      )
+      throw error
+    }
+  }
+
   return Object.assign(
     statements(
       (statement) => alone((pipeline) => pipeline.run(statement)),
@@ -125,24 +153,7 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
     {
       url,
       reserve,
-      async begin<Result>(work: (tx: Sql) => Promise<Result>): Promise<Result> {
-        const session = await reserve()
-        const { tx, revoke } = revocable(session)
-        try {
-          const [, result] = await Promise.all([session`begin`, work(tx)])
-          revoke()
-          await commit(session)
-          session.release()
-          return result
-        } catch (error) {
-          revoke()
-          await session`rollback`.then(
-            () => session.release(),
-            (broken) => session.release(broken),
-          )
-          throw error
-        }
-      },
+      begin: begin as Database['begin'],
       listen: (channel: string, heard: (payload: string) => void) =>
         listen({ ...connection, query_timeout: 0 }, channel, heard),
       close: () => pool.end(),

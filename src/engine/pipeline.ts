@@ -3,6 +3,7 @@
  * answers them in one piece; a sync, a flush and a packet for each of them was a quarter of the work on both sides. What a statement's rows look
  * like is asked once a connection.
  */
+import type { Duplex } from 'node:stream'
 import pg from 'pg'
 
 /** The rows, how many rows the statement touched, and what Postgres says it did (`COMMIT`, `ROLLBACK`, `UPDATE` …). */
@@ -25,6 +26,7 @@ interface Prepared {
 
 /** What `pg` has on the wire. */
 interface Wire {
+  stream: Duplex
   parse(message: { text: string; name: string }): void
   bind(message: { statement: string; values: Parameter[] }): void
   describe(message: { type: 'P' }): void
@@ -140,6 +142,7 @@ class Group extends Query {
   }
 
   submit(wire: Wire): void {
+    wire.stream.cork()
     for (const { text, prepared, values, flush } of this.statements) {
       const name = prepared?.name ?? ''
       if (prepared?.state === 'in doubt') wire.close({ type: 'S', name })
@@ -151,6 +154,7 @@ class Group extends Query {
       if (flush) wire.flush()
     }
     wire.sync()
+    wire.stream.uncork()
   }
 
   handleRowDescription({ fields }: { fields: { name: string; dataTypeID: number }[] }): void {

@@ -63,12 +63,14 @@ export class Projector implements Step {
 
   async apply(events: LoggedEvent[], epoch: number): Promise<number> {
     const last = events.at(-1) as LoggedEvent
-    const latest = new Map<string, LoggedEvent>()
+    const { every = false } = this.#projection
+    const latest = new Map<string | number, LoggedEvent>()
     let failing: Set<string> | undefined
     for (const event of events) {
       if (!this.concerns(event)) continue
-      latest.delete(event.entity) // re-inserted, so that the batch is in position order
-      latest.set(event.entity, event)
+      const subject = every ? event.position : event.entity
+      latest.delete(subject) // re-inserted, so that the batch is in position order
+      latest.set(subject, event)
       if (this.#failing.has(event.key)) (failing ??= new Set()).add(event.key)
     }
     const changes = [...latest.values()]
@@ -100,18 +102,19 @@ export class Projector implements Step {
     const { db, applied } = this.#context
     const { name } = this.#projection
     const commitWith = (work: (tx: Sql) => Promise<Failed[]>) =>
-      db.begin(async (tx) => {
-        const failed = await work(tx)
-        failpoint('after-apply')
-        await this.#settleFailures(tx, changes, failed)
-        const now = await advance(tx, name, epoch, position)
-        return { failed, now }
-      })
+      db.begin(
+        async (tx) => {
+          const failed = await work(tx)
+          failpoint('after-apply')
+          await this.#settleFailures(tx, changes, failed)
+        },
+        (tx) => advance(tx, name, epoch, position),
+      )
     let rest = changes
     const failed: Failed[] = []
     for (;;) {
       try {
-        const { now } = await commitWith(async (tx) => {
+        const [, now] = await commitWith(async (tx) => {
           if (rest.length > 0) await this.#attempt(tx, rest, this.#context.timeoutMs)
           return failed
         })

@@ -60,7 +60,7 @@ export class Reactor implements Step {
   async apply(events: LoggedEvent[], epoch: number): Promise<number> {
     const { db, applied } = this.#context
     const started = performance.now()
-    const outcome = await db.begin(async (tx) => {
+    const work = async (tx: Sql) => {
       const failed: Failed[] = []
       const waiting: LoggedEvent[] = []
       const handled: LoggedEvent[] = []
@@ -86,12 +86,12 @@ export class Reactor implements Step {
       failpoint('after-apply')
       if (failed.length > 0) await recordFailures(tx, this.#reaction.name, failed, this.#context.policy)
       if (waiting.length > 0) await recordWaiting(tx, this.#reaction.name, waiting)
-      const now = await advance(tx, this.#reaction.name, epoch, position)
-      return { position, handled, troubled: failed.length + waiting.length > 0, now }
-    })
+      return { position, handled, troubled: failed.length + waiting.length > 0 }
+    }
+    const [outcome, now] = await db.begin(work, (tx, done) => advance(tx, this.#reaction.name, epoch, done.position))
     failpoint('consumer-committed')
     if (outcome.troubled) await this.refresh()
-    applied?.(this.#reaction.name, outcome.handled, outcome.now)
+    applied?.(this.#reaction.name, outcome.handled, now)
     return outcome.position
   }
 

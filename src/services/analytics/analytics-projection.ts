@@ -1,5 +1,5 @@
 /**
- * Counts every event of the log once. A projection is handed the latest change of each entity alone, so it keeps its own place in the log, in
+ * Counts every event of the log once. A retried key is handed its latest change alone, so it keeps its own place in the log, in
  * the transaction of what it counts, and reads what was left out: no crash, repetition, retry or takeover counts an event twice or never.
  */
 import type { Logger } from 'pino'
@@ -33,6 +33,7 @@ export function analyticsProjection(log: Logger, given: Partial<AnalyticsSetting
   return projection({
     name: 'analytics',
     on: ['*'],
+    every: true,
     async apply(changes, tx) {
       const state = await held(tx, settings)
       if (!warned && isOther(state, settings)) {
