@@ -83,7 +83,7 @@ export async function replay(db: Database, name: string, after: number, consumer
         `events up to position ${thinned} have left the log: a reaction can begin at ${thinned + 1}`,
       )
     }
-    await tx`delete from lockstep.failures where consumer = ${name} and position > ${after}`
+    await tx`delete from lockstep.failures where consumer = ${name} and first_position > ${after}`
     if (after === 0 && consumer?.kind === 'projection') await consumer.reset?.(tx)
   })
   return getConsumer(db, name)

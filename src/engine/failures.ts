@@ -33,15 +33,18 @@ export interface Failed {
   event: LoggedEvent
   attempts: number
   error: unknown
+  /** From where on the key's events may be missing; the event's own place unless told. */
+  firstPosition?: number
 }
 
 /** Writes failed attempts with what follows from them. */
 export async function recordFailures(tx: Sql, consumer: string, failed: Failed[], policy: RetryPolicy): Promise<void> {
-  const rows = failed.map(({ event, attempts, error }) => {
+  const rows = failed.map(({ event, attempts, error, firstPosition = event.position }) => {
     const attempt = attempts + 1
     const next = verdict(error, attempt, policy)
     return {
       event,
+      firstPosition,
       attempts: !next.dead && !next.counts ? attempts : attempt,
       state: next.dead ? 'dead' : 'retrying',
       retryInMs: next.dead ? null : next.retryInMs,
@@ -50,14 +53,14 @@ export async function recordFailures(tx: Sql, consumer: string, failed: Failed[]
     }
   })
   await tx`
-    insert into lockstep.failures (consumer, key, position, entity, version, type, state, attempts, error, error_class, retry_at, history)
-    select ${consumer}, f.key, f.position, f.entity, f.version, f.type, f.state, f.attempts, f.error, f.error_class,
+    insert into lockstep.failures (consumer, key, position, first_position, entity, version, type, state, attempts, error, error_class, retry_at, history)
+    select ${consumer}, f.key, f.position, f.first_position, f.entity, f.version, f.type, f.state, f.attempts, f.error, f.error_class,
            clock_timestamp() + f.retry_ms * interval '1 ms', jsonb_build_array(jsonb_build_object('at', clock_timestamp(), 'error', f.error))
-    from   unnest(${rows.map((row) => row.event.key)}::text[], ${rows.map((row) => row.event.position)}::bigint[],
+    from   unnest(${rows.map((row) => row.event.key)}::text[], ${rows.map((row) => row.event.position)}::bigint[], ${rows.map((row) => row.firstPosition)}::bigint[],
                   ${rows.map((row) => row.event.entity)}::text[], ${rows.map((row) => row.event.version)}::bigint[],
                   ${rows.map((row) => row.event.type)}::text[], ${rows.map((row) => row.state)}::text[], ${rows.map((row) => row.attempts)}::int[],
                   ${rows.map((row) => row.error)}::text[], ${rows.map((row) => row.errorClass)}::text[], ${rows.map((row) => row.retryInMs)}::float8[])
-           as f (key, position, entity, version, type, state, attempts, error, error_class, retry_ms)
+           as f (key, position, first_position, entity, version, type, state, attempts, error, error_class, retry_ms)
     on conflict (consumer, key, position) do update
     set    state = excluded.state, attempts = excluded.attempts, error = excluded.error, error_class = excluded.error_class, retry_at = excluded.retry_at,
            last_at = clock_timestamp(), history = (excluded.history || failures.history) #- '{20}'`
@@ -66,8 +69,8 @@ export async function recordFailures(tx: Sql, consumer: string, failed: Failed[]
 /** A reaction's events that stand behind a failing one of their key. */
 export async function recordWaiting(tx: Sql, consumer: string, events: LoggedEvent[]): Promise<void> {
   await tx`
-    insert into lockstep.failures (consumer, key, position, entity, version, type, state)
-    select ${consumer}, f.key, f.position, f.entity, f.version, f.type, 'waiting'
+    insert into lockstep.failures (consumer, key, position, first_position, entity, version, type, state)
+    select ${consumer}, f.key, f.position, f.position, f.entity, f.version, f.type, 'waiting'
     from   unnest(${events.map((event) => event.key)}::text[], ${events.map((event) => event.position)}::bigint[],
                   ${events.map((event) => event.entity)}::text[], ${events.map((event) => event.version)}::bigint[],
                   ${events.map((event) => event.type)}::text[]) as f (key, position, entity, version, type)
@@ -80,11 +83,12 @@ export async function failingKeys(sql: Sql, consumer: string) {
     id: number
     key: string
     position: number
+    firstPosition: number
     state: FailureState
     attempts: number
     dueInMs: number | null
   }>`
-    select id, key, position, state, attempts, (extract(epoch from retry_at - clock_timestamp()) * 1000)::float8 as "dueInMs"
+    select id, key, position, first_position as "firstPosition", state, attempts, (extract(epoch from retry_at - clock_timestamp()) * 1000)::float8 as "dueInMs"
     from   lockstep.failures
     where  consumer = ${consumer}
     order  by key, position`

@@ -193,6 +193,8 @@ class Group extends Query {
 
   /** Postgres skips to the sync: what followed in this group was not carried out, and outside of a transaction what came before is undone. */
   handleError(error: unknown): void {
+    const failed = this.statements[this.#next]?.prepared
+    if (failed) delete failed.columns // a table may have changed what the statement gives
     for (const { prepared } of this.statements.slice(this.#next))
       if (prepared && !prepared.columns) prepared.state = 'in doubt'
     for (const { reject } of [...this.#done.splice(0), ...this.statements.slice(this.#next)]) reject(error)

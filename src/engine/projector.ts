@@ -19,6 +19,8 @@ const none: ReadonlyMap<string, Error> = new Map()
 
 interface Failing {
   position: number
+  /** From where on the key's events may be missing. */
+  firstPosition: number
   attempts: number
   /** Milliseconds on the monotonic clock; undefined for a dead letter. */
   dueAt: number | undefined
@@ -43,6 +45,7 @@ export class Projector implements Step {
         row.key,
         {
           position: row.position,
+          firstPosition: row.firstPosition,
           attempts: row.attempts,
           dueAt: row.dueInMs === null ? undefined : performance.now() + row.dueInMs,
         },

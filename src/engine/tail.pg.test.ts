@@ -47,3 +47,32 @@ test('observers see each event once, only of the types they asked for, and in or
   expect(seen.map((event) => event.position)).toEqual(Array.from({ length: 300 }, (_, n) => n + 1))
   expect(others).toEqual([])
 })
+
+test('of two processes that append at once each sees its own and the other’s events once, in order and without a gap', async () => {
+  const { url } = await createTestDatabase()
+  const stop = new AbortController()
+  const open = async () => {
+    const { engine, services } = await testEngine(url, (engine) => [notesService(engine)])
+    const positions: number[] = []
+    const whole = Promise.withResolvers<void>()
+    engine.observe(['note.*'], (events) => {
+      positions.push(...events.map((event) => event.position))
+      if (positions.length >= 600) whole.resolve()
+    })
+    engine.tail.position = 0
+    return { engine, service: services[0], positions, whole: whole.promise, running: engine.run(stop.signal) }
+  }
+  const both = [await open(), await open()]
+  await Promise.all(
+    both.flatMap(({ service }, p) =>
+      Array.from({ length: 300 }, (_, n) => service?.execute({ id: `${p} ${n % 50}`, text: `${n}` })),
+    ),
+  )
+  await Promise.all(both.map(({ whole }) => whole))
+  for (const { positions } of both) expect(positions).toEqual(Array.from({ length: 600 }, (_, n) => n + 1))
+  stop.abort()
+  for (const { engine, running } of both) {
+    await running
+    await engine.close()
+  }
+})

@@ -14,8 +14,8 @@ export interface Begun {
 export async function beginWork(tx: Sql, consumer: string, begun: Begun[]): Promise<void> {
   if (begun.length === 0) return
   await tx`
-    insert into lockstep.unfinished as u (consumer, key, position)
-    select ${consumer}, b.key, b.position
+    insert into lockstep.unfinished as u (consumer, key, position, first_position)
+    select ${consumer}, b.key, b.position, b.position
     from   unnest(${begun.map(({ key }) => key)}::text[], ${begun.map(({ position }) => position)}::bigint[]) as b (key, position)
     on conflict (consumer, key) do update set position = excluded.position, since = excluded.since where u.position < excluded.position`
 }
@@ -39,10 +39,10 @@ export async function handBack(tx: Sql, consumer: string, keys: string[]): Promi
   if (keys.length === 0) return
   await tx`
     with taken as (
-      delete from lockstep.unfinished where consumer = ${consumer} and key = any(${keys}::text[]) returning key, position
+      delete from lockstep.unfinished where consumer = ${consumer} and key = any(${keys}::text[]) returning key, position, first_position
     )
-    insert into lockstep.failures (consumer, key, position, entity, version, type, state, retry_at)
-    select ${consumer}, e.key, e.position, e.entity, e.version, e.type, 'retrying', clock_timestamp()
+    insert into lockstep.failures (consumer, key, position, first_position, entity, version, type, state, retry_at)
+    select ${consumer}, e.key, e.position, t.first_position, e.entity, e.version, e.type, 'retrying', clock_timestamp()
     from   taken t
     join   lockstep.events e on e.position = t.position
     on conflict (consumer, key, position) do update set state = 'retrying', attempts = 0, retry_at = excluded.retry_at`
