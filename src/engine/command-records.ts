@@ -60,3 +60,14 @@ export async function wasCommitted(sql: Sql, batch: string): Promise<boolean> {
     returning fingerprint`
   return record?.fingerprint === null
 }
+
+/** A batch's record is asked for within its commands' deadline, and its transaction cannot last as long: records with a key stay for good. */
+const BATCHES_KEPT_MINUTES = 10
+
+/** Forgets batches whose outcome nobody can ask for any more; answers how many. */
+export async function forgetBatches(sql: Sql): Promise<number> {
+  const { count } = await sql`
+    delete from lockstep.commands
+    where  scope = 'batch' and at < clock_timestamp() - make_interval(mins => ${BATCHES_KEPT_MINUTES})`
+  return count
+}

@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os'
 import type { Logger } from 'pino'
 import { Fenced } from './checkpoint.ts'
+import { forgetBatches } from './command-records.ts'
 import type { Consumer } from './consumer.ts'
 import { type Database, openDatabase } from './database.ts'
 import { pause } from './deadline.ts'
@@ -214,10 +215,11 @@ export class Engine implements EngineForServices {
     )
   }
 
-  /** Partitions ahead of the log's end. */
+  /** Partitions ahead of the log's end, and nothing kept of batches that are long over. */
   async #keepRoom(signal: AbortSignal) {
-    while (!signal.aborted) {
+    for (let round = 0; !signal.aborted; round++) {
       await ensurePartitions(this.db).catch((error) => this.log.warn({ err: error }, 'no room made ahead in the log'))
+      if (round % 6 === 0) await forgetBatches(this.db).catch(() => {})
       await pause(10_000, signal)
     }
   }

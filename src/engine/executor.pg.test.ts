@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { createTestDatabase } from '../../test/database.ts'
 import { notesService, type WriteNote } from '../../test/notes.ts'
 import { testEngine } from '../testing.ts'
+import { forgetBatches } from './command-records.ts'
 import { type Database, openDatabase } from './database.ts'
 import { append } from './log.ts'
 
@@ -147,4 +148,16 @@ test('what was decided ahead on an outdated state is decided again: nobody is re
     busy = false
     await Promise.all(others)
   }
+})
+
+test('a batch’s record is forgotten once nobody can ask for it; a key’s record stays, however old', async () => {
+  await using stage = await start()
+  const { db, first } = stage
+  await first.execute({ id: '1', text: 'a' })
+  const named = await first.execute({ id: '1', text: 'b' }, { key: 'b' })
+  expect(await forgetBatches(db)).toBe(0)
+  await db`update lockstep.commands set at = at - interval '1 year'`
+  await first.execute({ id: '1', text: 'c' })
+  expect(await forgetBatches(db)).toBe(1)
+  expect((await first.execute({ id: '1', text: 'b' }, { key: 'b' })).versions).toEqual(named.versions)
 })

@@ -175,3 +175,35 @@ test('a row that a stranger holds stops its own key at a projection, and no othe
   await engine.settle()
   expect(await db`select text from copies where id = 'note/7'`).toEqual([{ text: 'b' }])
 })
+
+test('a version that was applied stays done when a later one fails; one that never was fails with the later one', async () => {
+  const { engine, notes, db } = await start()
+  await using _ = engine
+  const statusesOf = async (version: number) =>
+    (await syncStatus(db, '1', { entity: 'note/1', version })).consumers.find((each) => each.consumer === 'copies')
+      ?.status
+  await notes.execute({ id: '1', text: 'a' })
+  await engine.settle()
+  engine.faults.set('copies', { keys: ['1'], mode: 'give-up', error: 'ink is out' })
+  await notes.execute({ id: '1', text: 'b' })
+  await engine.settle()
+  await notes.execute({ id: '1', text: 'c' })
+  await engine.settle()
+  expect([await statusesOf(1), await statusesOf(2), await statusesOf(3)]).toEqual(['done', 'failed', 'failed'])
+  await db`insert into lockstep.consumers (name, kind, patterns, position) values ('slow', 'projection', '{note.*}', 0)`
+  expect([await statusesOf(1), await statusesOf(2)]).toEqual(['done', 'failed'])
+  engine.faults.clear('copies')
+  await notes.execute({ id: '1', text: 'd' })
+  await engine.settle()
+  expect([await statusesOf(1), await statusesOf(2), await statusesOf(4)]).toEqual(['done', 'done', 'done'])
+})
+
+test('a version that conflation left out fails with the one that stood for it', async () => {
+  const { engine, notes, db } = await start()
+  await using _ = engine
+  engine.faults.set('copies', { keys: ['1'], mode: 'give-up', error: 'ink is out' })
+  for (const text of ['a', 'b', 'c']) await notes.execute({ id: '1', text })
+  await engine.settle()
+  const first = await syncStatus(db, '1', { entity: 'note/1', version: 1 })
+  expect(first.consumers.find((each) => each.consumer === 'copies')?.status).toBe('failed')
+})

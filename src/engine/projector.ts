@@ -31,6 +31,8 @@ export class Projector implements Step {
   readonly #context: StepContext
   readonly #patterns: string[]
   #failing = new Map<string, Failing>()
+  /** The first position of the batch at hand. */
+  #from = 0
 
   constructor(projection: Projection, context: StepContext) {
     this.#projection = projection
@@ -40,17 +42,15 @@ export class Projector implements Step {
 
   async refresh(): Promise<void> {
     const rows = await failingKeys(this.#context.db, this.#projection.name)
-    this.#failing = new Map(
-      rows.map((row) => [
-        row.key,
-        {
-          position: row.position,
-          firstPosition: row.firstPosition,
-          attempts: row.attempts,
-          dueAt: row.dueInMs === null ? undefined : performance.now() + row.dueInMs,
-        },
-      ]),
-    )
+    this.#failing = new Map()
+    for (const { key, position, firstPosition, attempts, dueInMs } of rows) {
+      this.#failing.set(key, {
+        position,
+        firstPosition: Math.min(firstPosition, this.#failing.get(key)?.firstPosition ?? firstPosition),
+        attempts,
+        dueAt: dueInMs === null ? undefined : performance.now() + dueInMs,
+      })
+    }
   }
 
   nextDue(): number | undefined {
@@ -66,6 +66,7 @@ export class Projector implements Step {
 
   async apply(events: LoggedEvent[], epoch: number): Promise<number> {
     const last = events.at(-1) as LoggedEvent
+    this.#from = (events[0] as LoggedEvent).position
     const { every = false } = this.#projection
     const latest = new Map<string | number, LoggedEvent>()
     let failing: Set<string> | undefined
@@ -140,12 +141,17 @@ export class Projector implements Step {
     }
   }
 
-  /** One failure a key: its newest change, with the attempts of that change alone; a newer version has all of them ahead. */
+  /**
+   * One failure a key: its newest change, with the attempts of that change alone; a newer version has all of them ahead. What the key misses
+   * begins where it first failed, or with the batch: conflation left out what came before its newest change.
+   */
   #failuresOf(changes: LoggedEvent[], errorOf: (key: string) => unknown): Failed[] {
     const newest = new Map(changes.map((change) => [change.key, change]))
     return [...newest].map(([key, event]) => {
       const before = this.#failing.get(key)
-      return { event, attempts: before?.position === event.position ? before.attempts : 0, error: errorOf(key) }
+      const firstPosition = Math.min(before?.firstPosition ?? this.#from, event.position)
+      const attempts = before?.position === event.position ? before.attempts : 0
+      return { event, attempts, firstPosition, error: errorOf(key) }
     })
   }
 

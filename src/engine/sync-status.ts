@@ -37,7 +37,7 @@ export function overall(statuses: readonly Status[]): OverallStatus {
   return statuses.every((status) => status === 'done') ? 'completed' : 'processing'
 }
 
-/** A version of an entity, whose place in the log is looked for among the key's events that not every consumer has passed. */
+/** A version of an entity. One that has left the log stands where the entity's next event does; one that is yet to come, at the log's end. */
 export interface AtVersion {
   entity: string
   version: number
@@ -71,11 +71,9 @@ export async function syncStatus(sql: Sql, key: string, at?: AtVersion): Promise
         case when ${at === undefined} then null else (
           select e.position from lockstep.events e
           where  e.key = ${key} and e.entity = ${at?.entity ?? ''} and e.version >= ${at?.version ?? 0}
-            and  e.position > (select min(position) from consumers)
-          order  by e.position limit 1)
+          order  by e.version limit 1)
         end,
-        -- a version that is not among the events ahead of the slowest consumer has been passed by all
-        case when ${at === undefined} then 9223372036854775807 else 0 end) as position
+        9223372036854775807) as position
     )
     select c.name, c.position, next.at as "nextAt", next.type as "nextType",
            coalesce(next.type, any_event.type) is not null as concerned,
@@ -92,10 +90,10 @@ export async function syncStatus(sql: Sql, key: string, at?: AtVersion): Promise
       order  by e.position desc limit 1) any_event on true
     left   join lateral (
       select f.* from lockstep.failures f
-      where  f.consumer = c.name and f.key = ${key} and (${at === undefined} or upto.position = 0 or f.position <= upto.position)
+      where  f.consumer = c.name and f.key = ${key} and f.first_position <= upto.position
       order  by case f.state when 'dead' then 1 when 'discarded' then 2 when 'retrying' then 3 else 4 end, f.position desc limit 1) f on true
     left   join lockstep.unfinished w
-           on w.consumer = c.name and w.key = ${key} and (${at === undefined} or upto.position = 0 or w.position <= upto.position)
+           on w.consumer = c.name and w.key = ${key} and w.first_position <= upto.position
     order  by c.name`
   const consumers = rows.map((row): ConsumerStatus => {
     const status =

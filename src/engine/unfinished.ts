@@ -10,12 +10,17 @@ export interface Begun {
   position: number
 }
 
-/** In the projection's transaction. A key that is unfinished already goes on for its newer event. */
+/**
+ * In the projection's transaction. A key that is unfinished already goes on for its newer event; what it misses begins where it began, at what
+ * failed before, or behind the checkpoint: conflation left out what came before the newest event.
+ */
 export async function beginWork(tx: Sql, consumer: string, begun: Begun[]): Promise<void> {
   if (begun.length === 0) return
   await tx`
     insert into lockstep.unfinished as u (consumer, key, position, first_position)
-    select ${consumer}, b.key, b.position, b.position
+    select ${consumer}, b.key, b.position,
+           least(b.position, (select c.position + 1 from lockstep.consumers c where c.name = ${consumer}),
+                 (select min(f.first_position) from lockstep.failures f where f.consumer = ${consumer} and f.key = b.key))
     from   unnest(${begun.map(({ key }) => key)}::text[], ${begun.map(({ position }) => position)}::bigint[]) as b (key, position)
     on conflict (consumer, key) do update set position = excluded.position, since = excluded.since where u.position < excluded.position`
 }
