@@ -149,6 +149,14 @@ describe('rules', () => {
       .rejected('already-exists')
   })
 
+  test('kept before changes were counted are at version 0, and counted from their next change on', () => {
+    const old = given(book({ rules: [tenOff] }))
+    old.when({ type: 'remove-rule', id: 'ten', expected: 1 }).rejected('version-mismatch', { expected: 1, actual: 0 })
+    const changed = old.when({ type: 'change-rule', id: 'ten', patch: { priority: 1 }, expected: 0 })
+    expect(changed.facts).toMatchObject([{ book: { changes: 1, rules: [{ id: 'ten', version: 1 }] } }])
+    changed.when({ type: 'change-rule', id: 'ten', patch: { priority: 1 }, expected: 1 }).then()
+  })
+
   test('are used by whatever is priced in the same batch', () => {
     const removed = given(book({ rules: [tenOff] }))
       .when(follow())

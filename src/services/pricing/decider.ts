@@ -1,17 +1,16 @@
 /** The rules of pricing: what a command makes of a product's prices, and of the rulebook that makes them. */
 import { isDeepStrictEqual } from 'node:util'
-import { type Decider, type Decision, type EntityId, Rejected, type Versioned } from '../../engine/decider.ts'
+import type { Decider, Decision, EntityId, Versioned } from '../../engine/decider.ts'
 import type { FieldChange } from '../../engine/event.ts'
 import type { PriceData, PromotionNamed } from './events.ts'
 import { type PricedProduct, type Prices, pricesOf } from './price.ts'
 import type { Promotion, Rule, Rulebook, RulePatch, Scope } from './rule.ts'
+import * as rulebook from './rulebook.ts'
 
 export const priceEntity = (productId: string) => `price/${productId}`
 /** The one rulebook, to change it, and to price by it: the first is held alone, the second shared. */
 export const RULEBOOK = 'rulebook'
 export const RULES = 'rules'
-/** Rules, and promotions that have not ended: what every price is made by. */
-const MOST = 1_000
 
 export type PricingCommand =
   /** What the catalog says of a product. An older version than known changes nothing. Answers `{ problems }`. */
@@ -19,13 +18,14 @@ export type PricingCommand =
   /** The price by the rules of now. Answers `{ problems }`. */
   | { type: 'reprice'; productId: string; cause?: Cause | undefined }
   | { type: 'create-rule'; rule: Rule }
-  | { type: 'change-rule'; id: string; patch: RulePatch }
-  | { type: 'remove-rule'; id: string }
+  /** `expected`: the version that the caller saw; another one is refused with `version-mismatch`. */
+  | { type: 'change-rule'; id: string; patch: RulePatch; expected?: number | undefined }
+  | { type: 'remove-rule'; id: string; expected?: number | undefined }
   | { type: 'create-promotion'; promotion: Omit<Promotion, 'begun'> }
   /** Its time has come: products are to be priced anew. */
   | { type: 'begin-promotion'; id: string }
-  /** By time or by hand; ended before, it changes nothing. */
-  | { type: 'end-promotion'; id: string }
+  /** By time or by hand; ended before, it changes nothing and answers no version. */
+  | { type: 'end-promotion'; id: string; expected?: number | undefined }
 
 /** What made a price change, when it was a promotion. */
 export interface Cause {
@@ -81,17 +81,17 @@ export const pricingDecider: Decider<PricingState, PricingCommand, PricingFact> 
         return price(states, known.product, now, command.cause)
       }
       case 'create-rule':
-        return createRule(bookOf(states), command.rule)
+        return rulebook.createRule(bookOf(states), command.rule)
       case 'change-rule':
-        return changeRule(bookOf(states), command)
+        return rulebook.changeRule(bookOf(states), command)
       case 'remove-rule':
-        return removeRule(bookOf(states), command.id)
+        return rulebook.removeRule(bookOf(states), command)
       case 'create-promotion':
-        return createPromotion(bookOf(states), command.promotion, now)
+        return rulebook.createPromotion(bookOf(states), command.promotion, now)
       case 'begin-promotion':
-        return beginPromotion(bookOf(states), command.id)
+        return rulebook.beginPromotion(bookOf(states), command.id)
       case 'end-promotion':
-        return endPromotion(bookOf(states), command.id, now)
+        return rulebook.endPromotion(bookOf(states), command, now)
     }
   },
 
@@ -158,92 +158,3 @@ function changesBetween(before: Prices, after: Prices): FieldChange[] {
 
 /** A SKU may be called `constructor`. */
 const priceIn = ({ prices }: Prices, sku: string) => (Object.hasOwn(prices, sku) ? prices[sku] : undefined)
-
-type BookFact = Extract<PricingFact, { type: 'book.changed' }>
-
-const changed = (book: Rulebook, rest: Omit<BookFact, 'type' | 'entity' | 'book'>): BookFact => ({
-  type: 'book.changed',
-  entity: RULEBOOK,
-  book,
-  ...rest,
-})
-
-const inOrder = (rules: Rule[]) =>
-  rules.sort((a, b) => a.priority - b.priority || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
-
-function withRule(book: Rulebook, rule: Rule, scopes: Scope[]): Decision<PricingFact> {
-  const rules = inOrder([...book.rules.filter(({ id }) => id !== rule.id), rule])
-  const reprice: Repricing = { subject: `rule/${rule.id}`, scopes }
-  return { facts: [changed({ ...book, rules }, { reprice })], answer: { rule } }
-}
-
-function createRule(book: Rulebook, rule: Rule): Decision<PricingFact> {
-  mustBeFree('rule', book.rules, rule.id)
-  return withRule(book, rule, [rule.scope])
-}
-
-function changeRule(book: Rulebook, { id, patch }: { id: string; patch: RulePatch }): Decision<PricingFact> {
-  const rule = existing('rule', book.rules, id)
-  const { minPrice = rule.minPrice, ...fields } = patch
-  const { minPrice: _, ...plain } = { ...rule, ...fields }
-  const next: Rule = { ...plain, ...(minPrice && { minPrice }) }
-  if (isDeepStrictEqual(next, rule)) return { facts: [], answer: { rule } }
-  return withRule(book, next, isDeepStrictEqual(rule.scope, next.scope) ? [rule.scope] : [rule.scope, next.scope])
-}
-
-function removeRule(book: Rulebook, id: string): Decision<PricingFact> {
-  const { scope } = existing('rule', book.rules, id)
-  const rules = book.rules.filter((rule) => rule.id !== id)
-  return { facts: [changed({ ...book, rules }, { reprice: { subject: `rule/${id}`, scopes: [scope] } })] }
-}
-
-function createPromotion(book: Rulebook, given: Omit<Promotion, 'begun'>, now: Date): Decision<PricingFact> {
-  mustBeFree('promotion', book.promotions, given.id)
-  if (Date.parse(given.endsAt) <= now.getTime())
-    throw new Rejected('promotion-over', { id: given.id, endsAt: given.endsAt }, 'the promotion would be over already')
-  const promotion: Promotion = { ...given, begun: false }
-  const promotions = [...book.promotions, promotion]
-  return {
-    facts: [changed({ ...book, promotions }, { promotion: { promotion, status: 'scheduled' } })],
-    answer: { id: promotion.id },
-  }
-}
-
-function beginPromotion(book: Rulebook, id: string): Decision<PricingFact> {
-  const before = book.promotions.find((promotion) => promotion.id === id)
-  if (!before || before.begun) return { facts: [] }
-  const promotion = { ...before, begun: true }
-  const promotions = book.promotions.map((one) => (one.id === id ? promotion : one))
-  const reprice = repricingFor(promotion, 'price.promotion.applied')
-  return { facts: [changed({ ...book, promotions }, { reprice, promotion: { promotion, status: 'running' } })] }
-}
-
-/** Once its start has passed it may be on some price, even if it has not begun by itself yet. */
-function endPromotion(book: Rulebook, id: string, now: Date): Decision<PricingFact> {
-  const promotion = book.promotions.find((one) => one.id === id)
-  if (!promotion) return { facts: [], answer: { id } }
-  const promotions = book.promotions.filter((one) => one.id !== id)
-  const started = Date.parse(promotion.startsAt) <= now.getTime()
-  const reprice = started && { reprice: repricingFor(promotion, 'price.promotion.ended') }
-  return {
-    facts: [changed({ ...book, promotions }, { ...reprice, promotion: { promotion, status: 'ended' } })],
-    answer: { id },
-  }
-}
-
-function repricingFor({ id, name, scope, startsAt, endsAt }: Promotion, type: Cause['type']): Repricing {
-  return { subject: `promotion/${id}`, scopes: [scope], cause: { type, promotion: { id, name, startsAt, endsAt } } }
-}
-
-function existing<Entry extends { id: string }>(what: string, entries: Entry[], id: string): Entry {
-  const entry = entries.find((one) => one.id === id)
-  if (!entry) throw new Rejected('not-found', { what, id }, `there is no ${what} ${JSON.stringify(id)}`)
-  return entry
-}
-
-function mustBeFree(what: string, entries: { id: string }[], id: string): void {
-  if (entries.some((entry) => entry.id === id))
-    throw new Rejected('already-exists', { what, id }, `there is a ${what} ${JSON.stringify(id)} already`)
-  if (entries.length >= MOST)
-    throw new Rejected('too-many-rules', { what, max: MOST }, `there are ${MOST} ${what}s already`)
-}

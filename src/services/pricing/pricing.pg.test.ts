@@ -43,7 +43,7 @@ async function call(method: Method, url: string, body?: object, headers: Record<
     headers: { authorization: `Bearer ${token}`, ...headers },
     ...(body && { payload: body }),
   })
-  return { status: reply.statusCode, body: reply.body === '' ? undefined : reply.json() }
+  return { status: reply.statusCode, body: reply.body === '' ? undefined : reply.json(), etag: reply.headers.etag }
 }
 
 const eur = (amount: number) => ({ amount, currency: 'EUR' })
@@ -160,6 +160,72 @@ describe('rules', () => {
     expect((await call('POST', '/pricing/rules', rule, { authorization: '' })).status).toBe(401)
     expect((await call('GET', '/pricing/rules')).body.items).not.toContainEqual(expect.objectContaining({ name: 'R' }))
   })
+})
+
+describe('who says which version he saw', () => {
+  const at = (etag: unknown) => ({ 'if-match': String(etag) })
+  const faster = { status: 412, body: { type: '/problems/version-mismatch' } }
+
+  test('changes and removes a rule only as he saw it', async () => {
+    const { scope } = await product()
+    const made = await call('POST', '/pricing/rules', { name: 'Seen', scope, effect: { percentOff: 10 } })
+    const url = `/pricing/rules/${made.body.id}`
+    expect(made.etag).toBe(`"${made.body.version}"`)
+    expect(await call('GET', url)).toEqual({ ...made, status: 200 })
+    const changed = await call('PATCH', url, { name: 'Mine' }, at(made.etag))
+    expect([changed.status, changed.body.name]).toEqual([200, 'Mine'])
+    expect(changed.body.version).toBeGreaterThan(made.body.version)
+    expect(await call('PATCH', url, { name: 'Late' }, at(made.etag))).toMatchObject({
+      ...faster,
+      body: { ...faster.body, expected: made.body.version, actual: changed.body.version },
+    })
+    expect(await call('DELETE', url, undefined, at(made.etag))).toMatchObject(faster)
+    expect(await call('GET', url)).toEqual(changed)
+    expect((await call('GET', '/pricing/rules')).body.items).toContainEqual(changed.body)
+    expect((await call('PATCH', url, { name: 'x' }, at('seven'))).status).toBe(400)
+    expect((await call('DELETE', url, undefined, at(changed.etag))).status).toBe(204)
+  })
+
+  test('does not take one made anew under its id for the one he saw', async () => {
+    const { id, scope } = await product()
+    const rule = { id: `again-${id}`, name: 'Again', scope, effect: { percentOff: 10 } }
+    const seen = await call('POST', '/pricing/rules', rule)
+    await call('DELETE', `/pricing/rules/${rule.id}`)
+    await call('POST', '/pricing/rules', rule)
+    expect(await call('PATCH', `/pricing/rules/${rule.id}`, { name: 'x' }, at(seen.etag))).toMatchObject(faster)
+    expect((await call('PATCH', `/pricing/rules/${rule.id}`, { name: 'x' }, at('*'))).status).toBe(200)
+    await call('DELETE', `/pricing/rules/${rule.id}`)
+  })
+
+  test('ends a promotion only as he saw it, and the same key twice is no mismatch', async () => {
+    const { scope } = await product()
+    const planned = await call('POST', '/promotions', promotion({ scope }))
+    const url = `/promotions/${planned.body.id}`
+    await reprice()
+    const running = await call('GET', url)
+    expect(running.body.version).toBeGreaterThan(planned.body.version)
+    expect(await call('POST', `${url}/end`, undefined, at(planned.etag))).toMatchObject(faster)
+    const headers = { ...at(running.etag), 'idempotency-key': url }
+    const ended = await call('POST', `${url}/end`, undefined, headers)
+    expect([ended.status, ended.body.status]).toEqual([200, 'ended'])
+    await reprice()
+    expect((await call('POST', `${url}/end`, undefined, headers)).etag).toBe(ended.etag)
+    expect(await call('POST', `${url}/end`, undefined, at(running.etag))).toMatchObject(faster)
+    expect((await call('POST', `${url}/end`, undefined, at(ended.etag))).status).toBe(200)
+  })
+})
+
+test('a promotion that ended may be planned again under its id, with other times', async () => {
+  const { id, scope } = await product()
+  await call('POST', '/promotions', promotion({ id: `p-${id}`, scope }))
+  await call('POST', `/promotions/p-${id}/end`)
+  await reprice()
+  const [startsAt, endsAt] = [inSeconds(3_600), inSeconds(7_200)]
+  const again = await call('POST', '/promotions', promotion({ id: `p-${id}`, name: 'Later', scope, startsAt, endsAt }))
+  expect(again).toMatchObject({ status: 201, body: { status: 'scheduled', name: 'Later', startsAt, endsAt } })
+  await reprice()
+  expect((await call('GET', `/promotions/p-${id}`)).body.status).toBe('scheduled')
+  await call('POST', `/promotions/p-${id}/end`)
 })
 
 test('a product that is new while a rule comes from another process is priced by it', async () => {

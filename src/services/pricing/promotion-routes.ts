@@ -1,12 +1,24 @@
 /** Promotions over HTTP: they begin and end by themselves, or end by hand. */
 import { randomUUIDv7 } from 'node:crypto'
+import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
 import type { Executor } from '../../engine/executor.ts'
-import { type App, commandOptions, limitQuery, notFound, pageOf, pageSchema, placeIn } from '../../engine/http.ts'
+import {
+  type App,
+  commandOptions,
+  etag,
+  ifMatch,
+  limitQuery,
+  notFound,
+  pageOf,
+  pageSchema,
+  placeIn,
+} from '../../engine/http.ts'
 import { identifier } from '../../engine/text.ts'
 import type { PricingCommand } from './decider.ts'
 import type { PriceReader } from './read.ts'
 import { effect, promotionInput, scope } from './rule.ts'
+import { mustBeAt } from './rulebook.ts'
 
 const tags = ['pricing']
 const config = { roles: ['ADMIN'] }
@@ -20,6 +32,8 @@ const view = z.object({
   endsAt: z.string(),
   status: z.enum(['scheduled', 'running', 'ended']),
   underWay: z.boolean(),
+  /** Also its ETag. */
+  version: z.int(),
 })
 
 export function promotionRoutes(
@@ -31,6 +45,11 @@ export function promotionRoutes(
   const find = async (id: string) => {
     const promotion = await reader.promotion(id)
     if (!promotion) throw notFound('promotion', id)
+    return promotion
+  }
+  const shown = async (reply: FastifyReply, id: string) => {
+    const promotion = await find(id)
+    reply.header('etag', etag(promotion.version))
     return promotion
   }
 
@@ -48,7 +67,7 @@ export function promotionRoutes(
       const { answer } = await execute({ type: 'create-promotion', promotion }, commandOptions(request))
       changed()
       reply.code(201).header('location', `/v1/promotions/${encodeURIComponent(answer.id)}`)
-      return find(answer.id)
+      return shown(reply, answer.id)
     },
   )
 
@@ -72,21 +91,32 @@ export function promotionRoutes(
 
   app.get(
     '/promotions/:id',
-    { schema: { summary: 'A promotion', tags, params, response: { 200: view } }, config },
-    async (request) => find(request.params.id),
+    { schema: { summary: 'A promotion, its version as ETag', tags, params, response: { 200: view } }, config },
+    async (request, reply) => shown(reply, request.params.id),
   )
 
   app.post(
     '/promotions/:id/end',
     {
-      schema: { summary: 'End a promotion now, even while it is being applied', tags, params, response: { 200: view } },
+      schema: {
+        summary: 'End a promotion now, even while it is being applied',
+        description:
+          'With If-Match only at the version seen, otherwise 412 `version-mismatch`. Ended already, it stays so.',
+        tags,
+        params,
+        response: { 200: view },
+      },
       config,
     },
-    async (request) => {
+    async (request, reply) => {
       const { id } = await find(request.params.id)
-      await execute({ type: 'end-promotion', id }, commandOptions(request))
+      const expected = ifMatch(request)
+      const { answer } = await execute({ type: 'end-promotion', id, expected }, commandOptions(request))
       changed()
-      return find(id)
+      const ended = await shown(reply, id)
+      // It had ended before: then the rulebook does not know its version any more.
+      if (answer.version === undefined) mustBeAt('promotion', ended, expected)
+      return ended
     },
   )
 }

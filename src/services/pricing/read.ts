@@ -4,7 +4,7 @@ import type { Money } from '../catalog/events.ts'
 import type { PriceState } from './decider.ts'
 import type { Price, Problem } from './events.ts'
 import { pricesOf } from './price.ts'
-import type { Promotion, Rule, Rulebook } from './rule.ts'
+import { type Promotion, type Rule, type Rulebook, versionOf } from './rule.ts'
 import { ReadRulebook } from './store.ts'
 
 export interface PricesNow {
@@ -15,11 +15,15 @@ export interface PricesNow {
   problems: Problem[]
 }
 
+export type RuleView = Rule & { version: number }
 export type PromotionView = Omit<Promotion, 'begun'> & {
+  version: number
   status: 'scheduled' | 'running' | 'ended'
   /** Not yet told of every product in its scope. */
   underWay: boolean
 }
+
+export const ruleView = (rule: Rule): RuleView => ({ ...rule, version: versionOf(rule) })
 
 export class PriceReader {
   readonly #db: Database
@@ -69,9 +73,9 @@ export class PriceReader {
     })
   }
 
-  async rules(): Promise<Rule[]> {
+  async rules(): Promise<RuleView[]> {
     const [row] = await this.#db<{ body: string }>`select body from pricing.rulebook`
-    return (JSON.parse(row?.body ?? '{"rules":[]}') as Rulebook).rules
+    return (JSON.parse(row?.body ?? '{"rules":[]}') as Rulebook).rules.map(ruleView)
   }
 
   async promotion(id: string): Promise<PromotionView | undefined> {
@@ -96,7 +100,7 @@ export class PriceReader {
     )
     return rows.map(({ promotion, status, under_way }) => {
       const { begun: _, ...rest } = JSON.parse(promotion) as Promotion
-      return { ...rest, status, underWay: under_way }
+      return { ...rest, version: versionOf(rest), status, underWay: under_way }
     })
   }
 }

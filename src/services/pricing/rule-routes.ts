@@ -1,13 +1,14 @@
 /** Rules of prices over HTTP: data, each checked as a whole before it counts. */
 import { randomUUIDv7 } from 'node:crypto'
+import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
 import type { Executor } from '../../engine/executor.ts'
-import { type App, commandOptions, notFound } from '../../engine/http.ts'
+import { type App, commandOptions, etag, ifMatch, notFound } from '../../engine/http.ts'
 import { identifier } from '../../engine/text.ts'
 import { money } from '../catalog/events.ts'
 import type { PricingCommand } from './decider.ts'
-import type { PriceReader } from './read.ts'
-import { effect, ruleInput, rulePatch, scope } from './rule.ts'
+import { type PriceReader, ruleView } from './read.ts'
+import { effect, type Rule, ruleInput, rulePatch, scope } from './rule.ts'
 
 const tags = ['pricing']
 const config = { roles: ['ADMIN'] }
@@ -19,6 +20,8 @@ const view = z.object({
   scope,
   effect,
   minPrice: money.optional(),
+  /** Also its ETag. */
+  version: z.int(),
 })
 
 export function ruleRoutes(
@@ -35,7 +38,7 @@ export function ruleRoutes(
       const { answer } = await execute({ type: 'create-rule', rule }, commandOptions(request))
       changed()
       reply.code(201).header('location', `/v1/pricing/rules/${encodeURIComponent(answer.rule.id)}`)
-      return answer.rule
+      return shown(reply, answer.rule)
     },
   )
 
@@ -54,33 +57,61 @@ export function ruleRoutes(
 
   app.get(
     '/pricing/rules/:id',
-    { schema: { summary: 'A rule', tags, params, response: { 200: view } }, config },
-    async (request) => {
+    { schema: { summary: 'A rule, its version as ETag', tags, params, response: { 200: view } }, config },
+    async (request, reply) => {
       const { id } = request.params
       const rule = (await reader.rules()).find((one) => one.id === id)
       if (!rule) throw notFound('rule', id)
-      return rule
+      return shown(reply, rule)
     },
   )
 
   app.patch(
     '/pricing/rules/:id',
-    { schema: { summary: 'Change a rule', tags, params, body: rulePatch, response: { 200: view } }, config },
-    async (request) => {
+    {
+      schema: {
+        summary: 'Change a rule',
+        description: 'With If-Match only at the version seen, otherwise 412 `version-mismatch`.',
+        tags,
+        params,
+        body: rulePatch,
+        response: { 200: view },
+      },
+      config,
+    },
+    async (request, reply) => {
       const { id } = request.params
-      const { answer } = await execute({ type: 'change-rule', id, patch: request.body }, commandOptions(request))
+      const command = { type: 'change-rule', id, patch: request.body, expected: ifMatch(request) } as const
+      const { answer } = await execute(command, commandOptions(request))
       changed()
-      return answer.rule
+      return shown(reply, answer.rule)
     },
   )
 
   app.delete(
     '/pricing/rules/:id',
-    { schema: { summary: 'Remove a rule', tags, params, response: { 204: z.undefined() } }, config },
+    {
+      schema: {
+        summary: 'Remove a rule',
+        description: 'With If-Match only at the version seen, otherwise 412 `version-mismatch`.',
+        tags,
+        params,
+        response: { 204: z.undefined() },
+      },
+      config,
+    },
     async (request, reply) => {
-      await execute({ type: 'remove-rule', id: request.params.id }, commandOptions(request))
+      const command = { type: 'remove-rule', id: request.params.id, expected: ifMatch(request) } as const
+      await execute(command, commandOptions(request))
       changed()
       return reply.code(204).send()
     },
   )
+}
+
+/** Answers given before versions were counted have none. */
+function shown(reply: FastifyReply, rule: Rule) {
+  const view = ruleView(rule)
+  reply.header('etag', etag(view.version))
+  return view
 }

@@ -69,7 +69,13 @@ export const rulePatch = z
   .refine((patch) => Object.keys(patch).length > 0, 'must name at least one field to change')
 export type RulePatch = z.infer<typeof rulePatch>
 
-export type Rule = Omit<z.infer<typeof ruleInput>, 'id'> & { id: string }
+/** The change of the rulebook that it comes from, as its ETag; 0 of one that nobody changed since changes are counted. */
+interface Counted {
+  version?: number
+}
+export const versionOf = ({ version = 0 }: Counted): number => version
+
+export type Rule = Omit<z.infer<typeof ruleInput>, 'id'> & { id: string } & Counted
 
 const moment = z.iso.datetime({ offset: true, error: 'must be a time such as 2026-01-31T08:00:00Z' })
 export const promotionInput = z
@@ -80,12 +86,14 @@ export const promotionInput = z
   })
 
 /** Times as UTC with milliseconds. From startsAt on, until before endsAt. */
-export type Promotion = Omit<z.infer<typeof promotionInput>, 'id'> & { id: string; begun: boolean }
+export type Promotion = Omit<z.infer<typeof promotionInput>, 'id'> & { id: string; begun: boolean } & Counted
 
 /** Everything that prices are made by: rules in their order, and promotions that have not ended. */
 export interface Rulebook {
   rules: Rule[]
   promotions: Promotion[]
+  /** How many changes it has had. A version is never used twice, also when what it was of is made anew under its id. */
+  changes?: number
 }
 
 /** What a scope looks at. */

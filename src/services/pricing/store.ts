@@ -181,7 +181,9 @@ function saveRulebook(tx: Sql, { facts }: ChangedPricing) {
                       ${promotions.map(({ promotion }) => promotion.endsAt)}::timestamptz[],
                       string_to_array(${texts(promotions.map(({ promotion }) => JSON.stringify(promotion)))}, chr(30)))
                as v (id, status, starts_at, ends_at, promotion)
-        on conflict (id) do update set status = excluded.status, ended_at = excluded.ended_at`,
+        on conflict (id) do update
+        set status = excluded.status, starts_at = excluded.starts_at, ends_at = excluded.ends_at,
+            ended_at = excluded.ended_at, promotion = excluded.promotion`,
     // What a changed rule left undone is still to be done by its new form; a promotion that ended need not be applied any further.
     todo.length > 0 &&
       tx`
