@@ -391,6 +391,34 @@ describe('a source', () => {
     expect(await position()).toBe(before)
   })
 
+  test('that can’t be had is asked again after half a minute, then twice as long each time up to an hour, and then as scheduled', async () => {
+    const source = { url: `${address()}/y.csv` }
+    const name = await feed({ kind: 'catalogue', source, schedule: { everySeconds: 86_400 } })
+    /** Its time has come: how it goes, and in how many seconds it is due again. */
+    const tick = async () => {
+      await engine.db`update feeds.feeds set next_at = statement_timestamp() where name = ${name}`
+      await step()
+      const [row] = await engine.db`
+        select r.status, round(extract(epoch from f.next_at - r.finished_at))::int as seconds
+        from   feeds.feeds f join feeds.runs r on r.feed = f.name where f.name = ${name} order by r.id desc limit 1`
+      return row
+    }
+    answer = (_, response) => void response.writeHead(503).end('no')
+    const waits: number[] = []
+    for (let n = 0; n < 9; n++) {
+      const { status, seconds } = await tick()
+      expect(status).toBe('failed')
+      waits.push(seconds)
+    }
+    expect(waits).toEqual([30, 60, 120, 240, 480, 960, 1_920, 3_600, 3_600])
+    answer = (_, response) => void response.end(catalogueOf('y', 1))
+    const read = await tick()
+    expect(read.status).toBe('done')
+    expect(read.seconds).toBeGreaterThan(86_000)
+    answer = (_, response) => void response.writeHead(503).end('no')
+    expect(await tick()).toEqual({ status: 'failed', seconds: 30 })
+  })
+
   test('may be a file below the folder, and no link leads out of it', async () => {
     await mkdir(join(directory, 'erp'), { recursive: true })
     const path = join(directory, 'erp', 'm.csv')

@@ -50,6 +50,24 @@ export async function deleteFeed(db: Sql, name: string): Promise<void> {
   if (count === 0) throw notFound('feed', name)
 }
 
+/**
+ * One with a schedule that could not be read is tried again before its next time: half a minute later, then twice as long each time, an hour at most.
+ * Once it could be, its schedule counts again.
+ */
+export async function tryAgain(db: Sql, name: string): Promise<void> {
+  await db`
+    with tries as (
+      select count(*) as failed
+      from   feeds.runs
+      where  feed = ${name} and status = 'failed'
+        and  id > coalesce((select max(id) from feeds.runs where feed = ${name} and status not in ('failed', 'uploading')), 0)
+    )
+    update feeds.feeds f
+    set    next_at = least(f.next_at, statement_timestamp() + least(30 * 2 ^ least(t.failed - 1, 10), 3600) * interval '1 second')
+    from   tries t
+    where  f.name = ${name} and f.next_at is not null`
+}
+
 export async function feedOf(db: Sql, name: string): Promise<Feed> {
   return (await viewFeed(db, name)).feed
 }

@@ -6,15 +6,17 @@ import { Unavailable } from '../../engine/unavailable.ts'
 import type { Shop } from '../import/shop.ts'
 import { Turn } from '../turn.ts'
 import { type Feed, nextAfter } from './definition.ts'
-import { feedOf } from './feeds.ts'
+import { feedOf, tryAgain } from './feeds.ts'
 import type { Change, Work } from './kinds/kind.ts'
 import { kinds } from './kinds.ts'
 import { readFeed } from './reading.ts'
 import {
   beginReading,
+  type Ending,
   endApplying,
   endReading,
   forgetOld,
+  getRun,
   markDone,
   nextRun,
   openChanges,
@@ -22,6 +24,7 @@ import {
   TakenOver,
 } from './runs.ts'
 import type { SourceLimits } from './source.ts'
+import { shownRun } from './views.ts'
 
 /** Looks at least so often. */
 const everyMs = 1_000
@@ -88,6 +91,7 @@ export class FeedRunner {
       await this.#db`
         update feeds.runs set status = 'failed', error = ${(error as Error).message.slice(0, 1_000)}, finished_at = statement_timestamp()
         where  id = ${run.id} and status in ('queued', 'reading', 'applying') and attempt <= ${run.attempt + 1}`
+      await tryAgain(this.#db, run.feed)
     }
     return true
   }
@@ -115,7 +119,7 @@ export class FeedRunner {
     const begun = { ...run, attempt }
     if (attempt > attemptsMax) {
       const error = `its reading ended ${attemptsMax} times before it was through`
-      return endReading(this.#db, begun, { status: 'failed', error })
+      return this.#end(begun, { status: 'failed', error })
     }
     const ending = await readFeed({
       db: this.#db,
@@ -124,10 +128,16 @@ export class FeedRunner {
       limits: this.#limits,
       signal,
     })
-    await endReading(this.#db, begun, ending)
-    if (ending.status === 'held')
-      this.#log.warn({ feed: feed.name, run: run.id, reasons: ending.reasons }, 'a feed is held: somebody must look')
-    if (ending.status === 'unchanged') await forgetOld(this.#db, feed.name)
+    await this.#end(begun, ending)
+  }
+
+  async #end(run: Run, ending: Ending): Promise<void> {
+    await endReading(this.#db, run, ending)
+    const { status, reasons, error } = ending
+    const about = { feed: run.feed, run: run.id }
+    if (status === 'held') this.#log.warn({ ...about, reasons }, 'a feed is held: somebody must look')
+    if (status === 'failed') this.#log.warn({ ...about, error }, 'a feed could not be read')
+    if (status === 'unchanged' || status === 'failed') await forgetOld(this.#db, run.feed)
   }
 
   async #apply(run: Run, feed: Feed, signal: AbortSignal): Promise<void> {
@@ -146,6 +156,9 @@ export class FeedRunner {
       after = changes.at(-1)?.n ?? after
     }
     await endApplying(this.#db, run)
+    // B, Flow 3, step 4.
+    const { counts, asOf } = shownRun(await getRun(this.#db, run.id))
+    this.#log.info({ feed: feed.name, run: run.id, asOf, counts }, 'a feed is carried out')
   }
 
   #workOn(run: Run, feed: Feed, asOf: Date): Work {

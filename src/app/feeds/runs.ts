@@ -5,6 +5,7 @@ import { Rejected } from '../../engine/decider.ts'
 import type { FieldChange } from '../../engine/event.ts'
 import { notFound } from '../../engine/http.ts'
 import type { Problem } from '../import/report.ts'
+import { tryAgain } from './feeds.ts'
 import type { Change, Statement } from './kinds/kind.ts'
 import type { Validators } from './source.ts'
 import type { Reason } from './verdict.ts'
@@ -252,6 +253,7 @@ export async function endReading(db: Database, run: Pick<Run, 'id' | 'feed'> & {
       where  id = ${run.id} and attempt = ${run.attempt} and status = 'reading'`
     if (count === 0) throw new TakenOver()
     await tx`delete from feeds.pieces where run_id = ${run.id}`
+    if (status === 'failed') await tryAgain(tx, run.feed)
     if (status === 'unchanged' || status === 'failed') return
     await tx`
       update feeds.runs set status = 'superseded', finished_at = statement_timestamp()
@@ -298,7 +300,7 @@ export async function endApplying(
   await forgetOld(db, feed)
 }
 
-/** The latest runs of a feed keep all they did or would do, some more the beginning of it, and older ones their counts; of those that found nothing new nothing is kept. */
+/** The latest runs of a feed keep all they did or would do, some more the beginning of it, and older ones their counts; of those that found nothing new, or got nowhere, nothing is kept. */
 const [wholeKept, begunKept, beginning] = [3, 20, 100]
 
 export async function forgetOld(db: Sql, feed: string): Promise<void> {
@@ -320,7 +322,8 @@ export async function forgetOld(db: Sql, feed: string): Promise<void> {
     delete from feeds.runs r
     using  feeds.feeds f
     where  f.name = ${feed} and r.feed = f.name and r.id is distinct from f.baseline_run
-      and  (r.status = 'unchanged' or r.status = 'done' and r.created + r.changed + r.removed = 0)
+      and  (r.status = 'unchanged' or r.status = 'failed' and r.applied = 0
+            or r.status = 'done' and r.created + r.changed + r.removed = 0)
       and  r.id not in (select id from feeds.runs where feed = ${feed} order by id desc limit ${begunKept})`
 }
 
