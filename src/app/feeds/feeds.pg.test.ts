@@ -49,6 +49,7 @@ beforeAll(async () => {
   token = await auth.issueToken({ role: 'ADMIN', subject: 'tester', ttlSeconds: 600 })
   nobody = await auth.issueToken({ role: 'product-service', subject: 'service', ttlSeconds: 600 })
   web = createServer((request, response) => answer(request, response)).listen(0, '127.0.0.1')
+  await once(web, 'listening')
 })
 afterAll(async () => {
   web.close()
