@@ -53,7 +53,7 @@ export function wire(
   const inventory = inventoryService(engine, config.stock, selling.of(stock), orders.sell)
   // A change of a product and of what is on hand of it is one command too.
   const changing = joint(engine, [catalogSource, stock])
-  const catalog = catalogService(engine, { joint: changing, stock, counting: inventory.counting })
+  const catalog = catalogService(engine, { joint: changing, stock, counting: inventory.counting }, caches)
   const payments = paymentsService(engine, config.payments)
   const carts = cartsService(engine)
   return {

@@ -85,6 +85,10 @@ export class Engine implements EngineForServices {
     this.tail.observe(on, seen)
   }
 
+  get observing(): boolean {
+    return this.tail.position !== undefined
+  }
+
   /** Applies the schemas and makes the consumers known; consumers new to the database begin at the log's start, or at its end if they say so. */
   async install(services: readonly Pick<Service, 'name' | 'schema' | 'consumers'>[]): Promise<void> {
     const patient = openDatabase(this.#options.url, {

@@ -17,6 +17,8 @@ export interface Store {
   /** What was set under exactly these generations; it may be looked for while they are not known yet. */
   get(key: string, generations: Promise<string>): Promise<Kept | undefined>
   set(key: string, generations: string, kept: Kept, seconds: number): Promise<void>
+  /** Deletes these keys, so that who looks into Redis does not find them either; readers go by generations. */
+  remove(keys: readonly string[]): Promise<void>
   /** Makes room at once; that nothing of before is given any more, generations see to. */
   clear(): Promise<void>
   entries(): Promise<number>
@@ -110,10 +112,11 @@ export class Cache {
     })
   }
 
-  /** Forgets whatever carries one of the tags, and what is being made of it. */
-  async drop(tags: readonly string[]): Promise<void> {
+  /** Forgets whatever carries one of the tags, and what is being made of it; the keys, if they are known, are deleted too. */
+  async drop(tags: readonly string[], keys: readonly string[] = []): Promise<void> {
     this.dropped(tags.length)
-    await this.#parts.generations.renew(tags)
+    const { generations, store } = this.#parts
+    await Promise.all([generations.renew(tags), keys.length > 0 && store.remove(keys)])
   }
 
   /** Counts tags that got a new generation elsewhere, such as in the transaction of the change. */

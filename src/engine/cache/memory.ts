@@ -41,6 +41,10 @@ export class MemoryStore implements Store {
     this.#held.set(key, { value, generations }, { ttl: seconds * 1_000 })
   }
 
+  async remove(keys: readonly string[]): Promise<void> {
+    for (const key of keys) this.#held.delete(key)
+  }
+
   async clear(): Promise<void> {
     this.#held.clear()
   }

@@ -75,6 +75,11 @@ export class RedisStore implements Store {
     this.#evictions += Number(gone ?? 0)
   }
 
+  async remove(keys: readonly string[]): Promise<void> {
+    await this.#near.remove(keys)
+    await this.#ask((redis) => Promise.all([redis.unlink(...keys), redis.zrem(this.#lru, ...keys)]))
+  }
+
   async clear(): Promise<void> {
     await this.#near.clear()
     await this.#ask((redis) => redis.del(this.#lru)) // the entries themselves die of age

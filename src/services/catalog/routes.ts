@@ -19,6 +19,7 @@ import {
 import { identifier, plainText } from '../../engine/text.ts'
 import { change, type Stocking } from './change.ts'
 import type { CatalogCommand } from './decider.ts'
+import type { Details } from './details.ts'
 import { fieldChange, product, type Variant, variant } from './events.ts'
 import { normalFields, normalProduct, productEntity, productInput, productPatch } from './product.ts'
 import * as read from './read.ts'
@@ -43,17 +44,19 @@ const entry = z.object({
 export function catalogRoutes(
   app: App,
   db: Database,
+  details: Details,
   execute: Executor<CatalogCommand>['execute'],
   stocking?: Stocking,
 ): void {
-  writing(app, db, execute, stocking)
-  reading(app, db)
+  writing(app, db, details, execute, stocking)
+  reading(app, db, details)
 }
 
 /** Every write answers with the product it made, its version as ETag and its sync token. */
 function writing(
   app: App,
   db: Database,
+  details: Details,
   execute: Executor<CatalogCommand>['execute'],
   stocking: Stocking | undefined,
 ): void {
@@ -91,7 +94,7 @@ function writing(
       const { stock, ...patch } = request.body
       if (stock) {
         const command = { type: 'update', productId: id, fields: normalFields(patch) } as const
-        const done = await change(command, stock, stocking, commandOptions(request, productEntity(id)))
+        const done = details.written(await change(command, stock, stocking, commandOptions(request, productEntity(id))))
         const entities = Object.entries(done.versions)
         return sendWritten(db, reply, done, {
           changes: entities.map(([entity, version]) => ({ entity, version, syncToken: syncToken(entity, version) })),
@@ -168,12 +171,12 @@ async function sendWritten(db: Database, reply: FastifyReply, { id, version }: D
   return json(reply, read.productJson(written, more))
 }
 
-function reading(app: App, db: Database): void {
+function reading(app: App, db: Database, details: Details): void {
   app.get(
     '/products/:id',
     { schema: { summary: 'A product', tags, params, response: { 200: view, 304: z.undefined() } } },
     async (request, reply) => {
-      const found = await read.readProduct(db, request.params.id)
+      const found = await details.read(request.params.id)
       if (!found) throw notFound('product', request.params.id)
       reply.header('etag', etag(found.version))
       if (isFresh(request.headers['if-none-match'], found.version)) return reply.code(304).send(undefined)

@@ -1,10 +1,13 @@
 /** The catalog: the source of products. */
+
+import type { Caches } from '../../engine/cache/caches.ts'
 import type { Executor } from '../../engine/executor.ts'
 import type { App } from '../../engine/http.ts'
 import type { Engine, Service } from '../../engine/service.ts'
 import { availabilityFollowsStock } from './availability.ts'
 import type { Stocking } from './change.ts'
 import type { CatalogCommand } from './decider.ts'
+import { Details } from './details.ts'
 import { catalogRoutes } from './routes.ts'
 import { catalogSource } from './store.ts'
 
@@ -13,14 +16,16 @@ export interface CatalogService extends Service<App> {
   execute: Executor<CatalogCommand>['execute']
 }
 
-/** With a stocking, a change of a product may set what is on hand of it. */
-export function catalogService(engine: Engine, stocking?: Stocking): CatalogService {
-  const { execute } = engine.executor(catalogSource)
+/** With a stocking, a change of a product may set what is on hand of it; with caches, reading one asks the database once. */
+export function catalogService(engine: Engine, stocking?: Stocking, caches?: Caches): CatalogService {
+  const details = new Details(engine.db, engine, caches?.open('products'))
+  const executor = engine.executor(catalogSource)
+  const execute: CatalogService['execute'] = async (...command) => details.written(await executor.execute(...command))
   return {
     name: 'catalog',
     schema: new URL('./schema/', import.meta.url),
     consumers: [availabilityFollowsStock(execute)],
-    routes: (app) => catalogRoutes(app, engine.db, execute, stocking),
+    routes: (app) => catalogRoutes(app, engine.db, details, execute, stocking),
     execute,
   }
 }
