@@ -12,7 +12,14 @@ export function assetOf({ hash, kind, contentType, bytes }: Taken, made: Made): 
   const common = { hash, kind, url, contentType, bytes, width, height }
   if ('video' in made) return { ...common, renditions: [], video: made.video }
   const renditions = made.renditions.map((each) => ({ ...each, url: `${url}/${each.name}` }))
-  return { ...common, contentType: made.contentType, renditions }
+  return { ...common, contentType: made.contentType, renditions, ...(made.animation && { animation: made.animation }) }
+}
+
+/** What can be shown: made by the recipe of now, or by an earlier one until it is made anew. */
+export async function shownAsset(sql: Sql, hash: string): Promise<{ recipe: number; asset: Asset } | undefined> {
+  const [row] = await sql<{ recipe: number; asset: string }>`
+    select recipe, asset from media.assets where hash = ${hash}`
+  return row && { recipe: row.recipe, asset: JSON.parse(row.asset) as Asset }
 }
 
 /** Made by the recipe of now; undefined otherwise. */

@@ -7,9 +7,9 @@ export interface Limits {
   /** Bytes of an image and of a video. */
   imageBytesMax: number
   videoBytesMax: number
-  /** Width × height of an image: what it takes in memory, however small its file. */
+  /** Width × height of an image: what it takes in memory, however small its file. An animation with more over all its frames is made a still. */
   pixelsMax: number
-  /** Pictures in an animated image. */
+  /** Pictures in an animated image; one with more is refused. */
   framesMax: number
 }
 

@@ -21,6 +21,9 @@ export const videoDetails = z.strictObject({
   audioCodec: z.string().optional(),
 })
 
+/** `loops`: how often it is played, 0 without end. */
+export const animationDetails = z.strictObject({ frames: z.int().min(2), durationMs: z.int().min(0), loops: z.int() })
+
 /** What was made of some content, whoever shows it. `hash` is the content's SHA-256; `url` stays as it is for good. */
 export const asset = z.strictObject({
   hash: z.string(),
@@ -34,6 +37,8 @@ export const asset = z.strictObject({
   /** Images only, the smallest first. A name that is missing would have been larger than the image. */
   renditions: z.array(rendition),
   video: videoDetails.optional(),
+  /** Of an image whose WebP renditions move; AVIF and JPEG show how it begins. One with too many pixels over all its frames is a still. */
+  animation: animationDetails.optional(),
 })
 export type Asset = z.infer<typeof asset>
 

@@ -12,6 +12,43 @@ export function photo(width: number, height: number, seed = 1) {
   return sharp({ create: { width, height, channels: 3, background } }).composite([{ input: stripe }])
 }
 
+/** An animation of so many different pictures, 40 ms each. */
+export async function frames(count: number, width = 20, height = 20) {
+  const pictures = await Promise.all(
+    Array.from({ length: count }, (_, n) =>
+      photo(width, height, n * 7 + 1)
+        .png()
+        .toBuffer(),
+    ),
+  )
+  return sharp(pictures, { join: { animated: true } })
+}
+
+/** A WebP that shows one small picture over and over, put together by hand: its frames are many and its bytes few. WebP Container Specification. */
+export async function webpOfFrames(count: number, edge: number): Promise<Buffer> {
+  const still = await sharp({ create: { width: edge, height: edge, channels: 3, background: '#a40' } })
+    .webp({ lossless: true })
+    .toBuffer()
+  const picture = still.subarray(12) // VP8L, the only chunk of a plain lossless file
+  const chunk = (type: string, body: Buffer) => {
+    const head = Buffer.alloc(8)
+    head.write(type, 'latin1')
+    head.writeUInt32LE(body.length, 4)
+    return Buffer.concat([head, body, Buffer.alloc(body.length % 2)])
+  }
+  const size = Buffer.alloc(6)
+  size.writeUIntLE(edge - 1, 0, 3)
+  size.writeUIntLE(edge - 1, 3, 3)
+  const frame = chunk('ANMF', Buffer.concat([Buffer.alloc(6), size, Buffer.from([40, 0, 0, 0]), picture]))
+  const body = Buffer.concat([
+    Buffer.from('WEBP'),
+    chunk('VP8X', Buffer.concat([Buffer.from([2, 0, 0, 0]), size])),
+    chunk('ANIM', Buffer.alloc(6)),
+    ...Array.from({ length: count }, () => frame),
+  ])
+  return chunk('RIFF', body)
+}
+
 /** 2 s of H.264, 640 × 360 at 25 frames a second: the boxes alone, without a picture. ISO/IEC 14496-12. */
 export function mp4(): Buffer {
   const box = (type: string, ...parts: (Buffer | number[])[]) => {

@@ -14,7 +14,7 @@ import type { App } from '../../engine/http.ts'
 import { syncStatus } from '../../engine/sync-status.ts'
 import { type TestEngine, testEngine } from '../../testing.ts'
 import { catalogService } from '../catalog/service.ts'
-import { mp4, photo, serves, type TestServer, testServer } from './media-testing.ts'
+import { frames, mp4, photo, serves, type TestServer, testServer } from './media-testing.ts'
 import type { MediaNow } from './read.ts'
 import { type MediaService, mediaService } from './service.ts'
 
@@ -187,6 +187,48 @@ describe('following the catalog', () => {
     expect([width, height, kept]).toEqual([107, 160, undefined])
   })
 
+  test('what moves still moves as WebP, is a still as AVIF and JPEG, and is told to be moving', async () => {
+    const delay = [100, 100, 300]
+    const gif = await (await frames(3, 400, 200)).gif({ delay, loop: 2 }).toBuffer()
+    const id = await put(at('/moving.gif', gif, 'image/gif'))
+    await work()
+    const [{ asset } = {}] = await listOf(id)
+    expect(asset).toMatchObject({ contentType: 'image/gif', width: 400, height: 200 })
+    expect(asset?.animation).toEqual({ frames: 3, durationMs: 500, loops: 2 })
+    const [event] = await eventsOf(id)
+    expect(JSON.parse(event?.data ?? '').media[0].asset.animation).toEqual(asset?.animation)
+    const seen = async (file: string, accept = '*/*') => {
+      const { bytes } = await call('GET', `${asset?.url}/${file}`, undefined, { accept })
+      const { format, pages = 1, width, pageHeight, height, delay } = await sharp(bytes, { animated: true }).metadata()
+      return [format, pages, width, pageHeight ?? height, ...(delay ?? [])]
+    }
+    expect(await seen('thumb.webp')).toEqual(['webp', 3, 160, 80, ...delay])
+    expect(await seen('medium.webp')).toEqual(['webp', 3, 400, 200, ...delay])
+    expect(await seen('thumb.avif')).toEqual(['heif', 1, 160, 80])
+    expect(await seen('thumb.jpg')).toEqual(['jpeg', 1, 160, 80])
+    expect(await seen('thumb', 'image/avif,image/webp')).toEqual(['webp', 3, 160, 80, ...delay])
+    expect(await seen('thumb', 'image/avif')).toEqual(['heif', 1, 160, 80])
+  })
+
+  test('what moves with too many pixels over all its frames is a still', async () => {
+    const webp = await (await frames(4, 800, 800)).webp().toBuffer() // 2.56 million, 2 are the most
+    const id = await put(at('/too-much.webp', webp, 'image/webp'))
+    await work()
+    const [{ state, asset } = {}] = await listOf(id)
+    expect([state, asset?.animation]).toEqual(['ready', undefined])
+    const { pages } = await sharp((await call('GET', `${asset?.url}/thumb.webp`)).bytes).metadata()
+    expect(pages).toBeUndefined()
+  })
+
+  test('what an earlier recipe made is shown until it is made anew', async () => {
+    const id = await put(at('/old.png', await png(90, 90, 61)))
+    await work()
+    const [{ asset } = {}] = await listOf(id)
+    await engine.db`update media.assets set recipe = 1 where hash = ${asset?.hash ?? ''}`
+    const { status, headers } = await call('GET', `${asset?.url}/thumb.webp`)
+    expect([status, headers.etag]).toEqual([200, expect.stringMatching(/-1"$/)])
+  })
+
   test('a video tells its size, length, codec and frame rate', async () => {
     const id = await put(at('/clip.mp4', mp4(), 'video/mp4'))
     await work()
@@ -218,7 +260,7 @@ describe('what can’t be used', () => {
     ['drawing', async () => '<svg xmlns="x"><image href="file:///etc/passwd"/></svg>', /SVG/],
     ['entities', async () => '<?xml version="1.0"?><!DOCTYPE svg [<!ENTITY a "aaaa">]><svg>&a;</svg>', /SVG/],
     ['huge', async () => Buffer.concat([await png(60, 60), Buffer.alloc(1_000_000)]), /larger than/],
-    ['many-frames', () => frames(8), /8 frames, 5 are the most/],
+    ['many-frames', async () => (await frames(8)).gif().toBuffer(), /8 frames, 5 are the most/],
     ['no-video', async () => mp4().subarray(0, 40), /no video in it/],
     ['empty', async () => '', /it is empty/],
   ]
@@ -288,14 +330,6 @@ describe('what can’t be used', () => {
     expect(await statusOf(id)).toMatchObject({ status: 'done' })
   })
 })
-
-/** An animated GIF. */
-async function frames(count: number): Promise<Buffer> {
-  const pictures = await Promise.all(Array.from({ length: count }, (_, n) => png(20, 20, n * 7 + 1)))
-  return sharp(pictures, { join: { animated: true } })
-    .gif()
-    .toBuffer()
-}
 
 describe('uploads', () => {
   const send = (id: string, body: Buffer, query = '', type = 'image/png', headers = {}) =>

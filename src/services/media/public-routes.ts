@@ -8,7 +8,7 @@ import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
 import type { Database } from '../../engine/database.ts'
 import { type App, notFound } from '../../engine/http.ts'
-import { readAsset } from './assets.ts'
+import { shownAsset } from './assets.ts'
 import type { Asset, Rendition } from './events.ts'
 import { type MediaFiles, ORIGINAL, type Range } from './files.ts'
 import { type Format, fileOf, formatOf, RECIPE } from './recipe.ts'
@@ -27,18 +27,19 @@ const file = z
   )
 
 export function publicRoutes(app: App, db: Database, files: MediaFiles): void {
-  // Assets never change, and a page asks for many at once.
-  const assets = new LRUCache<string, Asset>({ max: 5_000 })
+  // Assets of one recipe never change, and a page asks for many at once.
+  const assets = new LRUCache<string, Shown>({ max: 5_000 })
   const assetOf = async (hash: string) => {
-    const asset = assets.get(hash) ?? (await readAsset(db, hash))
-    if (!asset) throw notFound('media', hash)
-    assets.set(hash, asset)
-    return asset
+    const shown = assets.get(hash) ?? (await shownAsset(db, hash))
+    if (!shown) throw notFound('media', hash)
+    if (shown.recipe === RECIPE) assets.set(hash, shown)
+    return shown
   }
-  const send = async (request: FastifyRequest, reply: FastifyReply, asset: Asset, name?: string) => {
+  const send = async (request: FastifyRequest, reply: FastifyReply, { asset, recipe }: Shown, name?: string) => {
     const chosen = asset.kind === 'video' ? original(asset, name) : rendition(asset, name, request.headers.accept)
     if (!chosen) throw notFound('media', `${asset.hash}/${name}`)
-    return sendFile(request, reply, files, asset.hash, chosen)
+    const tag = `"${asset.hash.slice(0, 32)}-${chosen.file}-${recipe}"`
+    return sendFile(request, reply, files, { hash: asset.hash, tag, ...chosen })
   }
 
   app.get(
@@ -59,6 +60,11 @@ export function publicRoutes(app: App, db: Database, files: MediaFiles): void {
   )
 }
 
+interface Shown {
+  asset: Asset
+  recipe: number
+}
+
 interface Chosen {
   file: string
   contentType: string
@@ -67,12 +73,13 @@ interface Chosen {
 }
 
 /** An image as it came is not shown: it may tell where it was taken, and be more than an image. */
-function rendition({ renditions }: Asset, name: string = USUAL, accept: string | undefined): Chosen | undefined {
+function rendition(asset: Asset, name: string = USUAL, accept: string | undefined): Chosen | undefined {
+  const { renditions, animation } = asset
   const [size = '', extension] = name.split('.')
   if (size === ORIGINAL) return undefined
   // A size that would have been larger than the image: all of it.
   const made = renditions.find((each) => each.name === size) ?? renditions.at(-1)
-  const format = extension === undefined ? preferred(accept) : formatOf(extension)
+  const format = extension === undefined ? preferred(accept, animation !== undefined) : formatOf(extension)
   if (!made || !format) return undefined
   return {
     file: fileOf(made.name, format),
@@ -85,18 +92,22 @@ function original({ contentType }: Asset, name: string = ORIGINAL): Chosen | und
   return name === ORIGINAL ? { file: ORIGINAL, contentType, negotiated: false } : undefined
 }
 
-/** The smallest that the client names: everybody reads JPEG, and a star says nothing of the newer ones. */
-export function preferred(accept = ''): Format {
+/** The smallest that the client names: everybody reads JPEG, and a star says nothing of the newer ones. Of what moves, the one that moves. */
+export function preferred(accept = '', moves = false): Format {
   const named = accept
     .toLowerCase()
     .split(',')
     .flatMap((part) => (/;\s*q=0(\.0*)?\s*$/.test(part) ? [] : part.split(';', 1)[0]?.trim()))
-  return named.includes('image/avif') ? 'avif' : named.includes('image/webp') ? 'webp' : 'jpeg'
+  const best = (moves ? ['webp', 'avif'] : ['avif', 'webp']) as Format[]
+  return best.find((format) => named.includes(`image/${format}`)) ?? 'jpeg'
 }
 
-async function sendFile(request: FastifyRequest, reply: FastifyReply, files: MediaFiles, hash: string, chosen: Chosen) {
-  const { file, contentType, negotiated } = chosen
-  const tag = `"${hash.slice(0, 32)}-${file}-${RECIPE}"`
+async function sendFile(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  files: MediaFiles,
+  { hash, tag, file, contentType, negotiated }: Chosen & { hash: string; tag: string },
+) {
   reply.header('etag', tag).header('cache-control', FOR_GOOD).header('cross-origin-resource-policy', 'cross-origin')
   if (negotiated) reply.header('vary', 'accept')
   if (namesTag(request.headers['if-none-match'], tag)) return reply.code(304).send()

@@ -1,9 +1,12 @@
-/** What an image is made into: named sizes, each as AVIF, WebP and JPEG. Runs in the workshop's process, never in the shop's. */
+/**
+ * What an image is made into: named sizes, each as AVIF, WebP and JPEG; of one that moves the WebP moves, and the others are stills of how it begins.
+ * Runs in the workshop's process, never in the shop's.
+ */
 import { join } from 'node:path'
 import sharp, { type Sharp } from 'sharp'
 import { GiveUp } from '../../engine/verdict.ts'
 import type { Limits } from './content.ts'
-import type { Rendition } from './events.ts'
+import type { Asset, Rendition } from './events.ts'
 import { type Format, fileOf, formats, sizes } from './recipe.ts'
 
 const encode: Record<Format, (image: Sharp) => Sharp> = {
@@ -13,6 +16,9 @@ const encode: Record<Format, (image: Sharp) => Sharp> = {
   jpeg: (image) => image.flatten({ background: '#fff' }).jpeg({ quality: 80 }),
 }
 
+/** All pictures of 40 MP together at effort 2 take 5 s and 80 MB, at the default 4 they take 13 s and are 2 % smaller. */
+const encodeMoving = (image: Sharp) => image.webp({ quality: 78, effort: 2 })
+
 /** A step of the work that takes longer is broken off; the workshop has its own, longer patience. */
 const SECONDS = 30
 
@@ -20,6 +26,7 @@ export interface MadeImage {
   contentType: string
   width: number
   height: number
+  animation?: NonNullable<Asset['animation']>
   /** The smallest first. */
   renditions: Omit<Rendition, 'url'>[]
 }
@@ -35,9 +42,10 @@ export function confineSharp(): void {
 
 /** Writes `<size>.<extension>` into the folder. Throws GiveUp for an image that is broken or too much. Never enlarges: a size it has no pixels for is left out. */
 export async function makeRenditions(file: string, folder: string, limits: Limits): Promise<MadeImage> {
-  const { contentType, ...whole } = await look(file, limits)
+  const { contentType, animation, ...whole } = await look(file, limits)
   const made: MadeImage['renditions'] = []
-  let from: Sharp = sharp(file, { failOn: 'error', limitInputPixels: limits.pixelsMax, autoOrient: true })
+  const careful = { failOn: 'error', limitInputPixels: limits.pixelsMax } as const
+  let from: Sharp = sharp(file, { ...careful, autoOrient: true })
   const longest = Math.max(whole.width, whole.height)
   for (const [name, edge] of sizes.filter(([, edge], n) => edge < longest || (sizes[n + 1]?.[1] ?? 0) < longest)) {
     // Each size from the one before: what is read from the file is read once.
@@ -56,29 +64,35 @@ export async function makeRenditions(file: string, folder: string, limits: Limit
     from = sharp(data, { raw: { ...size, channels: info.channels } })
     const bytes = { avif: 0, webp: 0, jpeg: 0 }
     for (const format of formats) {
-      const file = join(folder, fileOf(name, format))
-      const written = await encode[format](from.clone()).timeout({ seconds: SECONDS }).toFile(file)
+      const moving = animation && format === 'webp'
+      // Read anew for each size, picture by picture: all of them in memory at once would be what the limit is there to prevent.
+      const drawn = moving
+        ? encodeMoving(sharp(file, { ...careful, pages: animation.frames }).resize({ ...size, fit: 'fill' }))
+        : encode[format](from.clone())
+      const written = await drawn
+        .timeout({ seconds: SECONDS })
+        .toFile(join(folder, fileOf(name, format)))
+        .catch(broken)
       bytes[format] = written.size
     }
     made.unshift({ name, ...size, bytes })
   }
-  return { contentType, ...whole, renditions: made }
+  return { contentType, ...whole, ...(animation && { animation }), renditions: made }
 }
 
 /** By the header alone, before a pixel is decoded. Width and height as it is seen, turned by its orientation. */
 async function look(file: string, { pixelsMax, framesMax }: Limits) {
-  const {
-    format,
-    width,
-    height,
-    pages = 1,
-    autoOrient,
-  } = await sharp(file, { limitInputPixels: false }).metadata().catch(broken)
+  const seen = await sharp(file, { limitInputPixels: false }).metadata().catch(broken)
+  const { format, width, height, pages = 1, orientation = 1, delay = [], loop = 0, autoOrient } = seen
   if (width * height > pixelsMax)
     throw new GiveUp(`it has ${width} × ${height} pixels, ${Math.floor(pixelsMax / 1e6)} million are the most`)
   if (pages > framesMax) throw new GiveUp(`it has ${pages} frames, ${framesMax} are the most`)
   const contentType = `image/${format === 'heif' ? 'avif' : format}`
-  return { contentType, width: autoOrient.width, height: autoOrient.height }
+  const of = { contentType, width: autoOrient.width, height: autoOrient.height, animation: undefined }
+  // Of too many pixels in all, or lying on its side, which sharp turns one picture of: a still.
+  if (pages === 1 || width * height * pages > pixelsMax || orientation !== 1) return of
+  const durationMs = delay.reduce((total, ms) => total + Math.max(0, ms), 0)
+  return { ...of, animation: { frames: pages, durationMs, loops: loop } }
 }
 
 function broken(error: Error): never {
