@@ -14,24 +14,24 @@ export interface Sellers {
 export function sellingFrom({ inventory, orders, ttlSeconds }: Sellers): Selling {
   return {
     async reserve(subject, key) {
-      const { id } = subject
+      const { id: orderId, reservationId } = subject
       const lines = subject.lines.map(({ sku, quantity }) => ({ sku, quantity }))
-      await inventory.execute({ type: 'reserve', reservationId: id, orderId: id, lines, ttlSeconds }, by(key, subject))
+      await inventory.execute({ type: 'reserve', reservationId, orderId, lines, ttlSeconds }, by(key, subject))
     },
 
     release: (subject, key) =>
       unless(
         ['not-found', 'reservation-confirmed'],
-        inventory.execute({ type: 'release', reservationId: subject.id }, by(key, subject)),
+        inventory.execute({ type: 'release', reservationId: subject.reservationId }, by(key, subject)),
       ),
 
     async confirmOrder(subject, key) {
-      const { id, customerId, currency } = subject
+      const { id: orderId, reservationId, customerId, currency } = subject
       const lines = subject.lines.map(({ sku, quantity, unitPrice }) => {
         return { sku, quantity, unitPrice: { amount: unitPrice, currency } }
       })
       const customer = customerId === null ? {} : { customerId }
-      await orders.execute({ type: 'confirm', orderId: id, reservationId: id, ...customer, lines }, by(key, subject))
+      await orders.execute({ type: 'confirm', orderId, reservationId, ...customer, lines }, by(key, subject))
     },
 
     cancelOrder: (subject, key) =>

@@ -11,16 +11,25 @@ export interface CheckoutHostSettings {
   /** Checkouts to begin, each with its token; without any it only goes on with what others left. */
   begin: { id: string; token: string }[]
   sku: string
+  /** Each one's first reservation expires while its payment is authorised. */
+  slow?: boolean
 }
 
-const { url, begin, sku } = JSON.parse(process.env.CHECKOUT_HOST ?? '{}') as CheckoutHostSettings
+const { url, begin, sku, slow } = JSON.parse(process.env.CHECKOUT_HOST ?? '{}') as CheckoutHostSettings
 const engine = new Engine({ url, log: pino({ level: process.env.CHAOS_LOG ?? 'silent' }) })
 const selling = sellingServices(engine)
 const [, inventory, orders] = selling
 const payments = paymentsService(engine, { deadlineMs: 1_000 })
 const checkout = checkoutService(engine, {
   selling: sellingFrom({ inventory, orders, ttlSeconds: 900 }),
-  paying: payments,
+  paying: {
+    ...payments,
+    async authorise(request) {
+      const [, id] = request.key.split('/')
+      if (slow) await engine.db`update inventory.reservations set expires_at = clock_timestamp() where id = ${id}`
+      return payments.authorise(request)
+    },
+  },
   quote: async (lines) => ({
     currency: 'EUR',
     lines: lines.map((line) => ({ ...line, unitPrice: 1_000 })),

@@ -87,6 +87,23 @@ test.each([
   60_000,
 )
 
+test.each([
+  'checkout-confirm-reported=kill@3',
+  'checkout-reserve-done=kill@9',
+  'checkout-reserve-reported=kill@9',
+])('killed at %s while goods are reserved anew, because they had expired: each is sold and paid once, none is held twice', async (failpoint) => {
+  const { url } = await createTestDatabase()
+  const begin = Array.from({ length: 6 }, (_, n) => ({ id: `c${n}`, token: 'tok_visa' }))
+  expect(await host({ url, begin, sku: 'KIT', slow: true }, failpoint)).toBe('SIGKILL')
+  expect(await host({ url, begin, sku: 'KIT', slow: true })).toBe(0)
+  expect(await wrong(url)).toEqual([])
+  const db = openDatabase(url)
+  const rows = await db<{ status: string; round: number }>`
+      select status, (state -> 'checkout' -> 'steps' -> 0 ->> 'round')::int as round from checkout.checkouts`
+  await db.close()
+  expect(rows).toEqual(Array(6).fill({ status: 'completed', round: 2 }))
+}, 60_000)
+
 test('killed again and again at any step, with cards of every kind, all comes to a good end', async () => {
   const { url } = await createTestDatabase()
   const tokens = [

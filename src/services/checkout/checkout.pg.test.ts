@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createTestDatabase } from '../../../test/database.ts'
 import { sellingFrom } from '../../app/selling.ts'
 import type { Engine } from '../../engine/engine.ts'
@@ -23,6 +23,8 @@ let checkout: CheckoutService
 let script: Behaviour[] = []
 /** Before which calls, or after them, a process dies, counted in all calls of the saga; its answer is never seen. */
 let deaths: boolean[] = []
+/** Before the next confirmations: all that is held has expired, and then this happens. */
+let lapses: (() => Promise<void>)[] = []
 /** The next authorisation never comes back. */
 let hangs = false
 
@@ -53,9 +55,22 @@ function wired(to: Engine, payments = patient): [InventoryService, PaymentsServi
         }
       },
     })
+  const sells = sellingFrom({ inventory: stock, orders, ttlSeconds: 900 })
+  const lapsing: typeof sells = {
+    ...sells,
+    async confirmOrder(subject, key) {
+      const then = lapses.shift()
+      if (then) {
+        await to.db`
+          update inventory.reservations set expires_at = clock_timestamp() - interval '1 second' where status = 'held'`
+        await then()
+      }
+      return sells.confirmOrder(subject, key)
+    },
+  }
   const { authorise, capture, void: giveUp, refund } = paying
   const made = checkoutService(to, {
-    selling: dying(sellingFrom({ inventory: stock, orders, ttlSeconds: 900 })),
+    selling: dying(lapsing),
     paying: dying({
       authorise(request: Parameters<typeof authorise>[0]) {
         if (!hangs) return authorise(request)
@@ -181,32 +196,71 @@ test('a provider that is not heard of at all: patience ends, and all is undone',
   expect(await wrong()).toEqual([])
 })
 
-test('a reservation that ends before the payment is authorised is handled: nothing is held or taken', async () => {
-  const sku = await stock(5)
-  const late = sellingFrom({ inventory, orders, ttlSeconds: 900 })
-  const { engine: other, services } = await testEngine(engine.db.url, (to) => {
-    const paying = paymentsService(to)
-    const authorise: typeof paying.authorise = async (request) => {
-      await engine.db`update inventory.reservations set expires_at = clock_timestamp() - interval '1 second'`
-      return paying.authorise(request)
-    }
-    const quote = async (lines: { sku: string; quantity: number }[]) => ({
-      currency: 'EUR',
-      lines: lines.map((line) => ({ ...line, unitPrice: 1_000 })),
-      total: 1_000,
+describe('a reservation that ends while the payment is authorised', () => {
+  const rounds = ({ steps }: Checkout) => steps.map(({ name, status, round }) => [name, status, round])
+  const level = async (sku: string) => {
+    const [row] = await engine.db`select on_hand, reserved from inventory.levels where sku = ${sku}`
+    return row
+  }
+
+  test('is made anew when the goods are still there: they are sold once, paid once, never held twice', async () => {
+    const sku = await stock(1)
+    lapses = [async () => {}]
+    const bought = await buy(sku)
+    expect(bought).toMatchObject({ status: 'completed', failure: null })
+    expect(rounds(bought)).toEqual([
+      ['reserve', 'done', 2],
+      ['authorise', 'done', undefined],
+      ['confirm', 'done', 2],
+      ['capture', 'done', undefined],
+    ])
+    expect(await level(sku)).toEqual({ on_hand: 0, reserved: 0 })
+    const events = await engine.db`
+      select type from lockstep.events where entity = ${`checkout/${bought.id}`} order by version`
+    expect(events.map(({ type }) => type)).toEqual([
+      'checkout.started',
+      'checkout.step.done',
+      'checkout.step.done',
+      'checkout.step.reopened',
+      'checkout.step.done',
+      'checkout.step.done',
+      'checkout.completed',
+    ])
+    const held = await engine.db`
+      select (data ->> 'reservationId') as id, type from lockstep.events
+      where  entity = ${`stock/${sku}`} and type in ('stock.reserved', 'stock.released') order by version`
+    expect(held).toEqual([
+      { id: bought.id, type: 'stock.reserved' },
+      { id: bought.id, type: 'stock.released' },
+      { id: `${bought.id}.2`, type: 'stock.reserved' },
+    ])
+    expect(await wrong()).toEqual([])
+  })
+
+  test('is given up when somebody else has them by then: nothing is held or taken', async () => {
+    const sku = await stock(1)
+    lapses = [
+      async () => {
+        await orders.execute({ type: 'place', orderId: `faster-${sku}`, lines: [{ sku, quantity: 1 }] })
+      },
+    ]
+    const lost = await buy(sku)
+    expect(lost).toMatchObject({
+      status: 'compensated',
+      failure: { code: 'insufficient-stock', detail: { lines: [{ sku, requested: 1, available: 0 }] } },
     })
-    const options = { selling: late, paying: { ...paying, authorise }, quote, cart: async () => undefined }
-    return [checkoutService(to, { ...options, ...impatient })] as const
+    expect(rounds(lost).map(([, status]) => status)).toEqual(['undone', 'undone', 'pending', 'pending'])
+    await orders.execute({ type: 'return', orderId: `faster-${sku}` })
+    expect(await wrong()).toEqual([])
   })
-  await services[0].start({ id: 'late', lines: [{ sku, quantity: 1 }], token: 'tok_visa' }, {})
-  await services[0].driver.rest()
-  expect(await services[0].outcome('late')).toMatchObject({
-    status: 'compensated',
-    failure: { code: 'reservation-expired' },
+
+  test('is given up when it goes on ending', async () => {
+    const sku = await stock(1)
+    lapses = [async () => {}, async () => {}, async () => {}]
+    expect(await buy(sku)).toMatchObject({ status: 'compensated', failure: { code: 'reservation-expired' } })
+    expect(await level(sku)).toEqual({ on_hand: 1, reserved: 0 })
+    expect(await wrong()).toEqual([])
   })
-  await other.close()
-  await inventory.execute({ type: 'expire', reservationIds: ['late'] })
-  expect(await wrong()).toEqual([])
 })
 
 test('a step that never comes back meets its deadline, and is taken up again', async () => {
@@ -254,12 +308,15 @@ test('whatever the provider does at each call and wherever the process dies, sto
       fc.array(behaviour, { maxLength: 8 }),
       fc.array(fc.boolean(), { maxLength: 24 }),
       fc.integer({ min: 1, max: 3 }),
-      async (told, dying, quantity) => {
+      fc.nat({ max: 4 }),
+      async (told, dying, quantity, expiring) => {
         script = [...told]
         deaths = [...dying]
+        lapses = Array.from({ length: expiring }, () => async () => {})
         await buy(sku, quantity, 'tok_visa', services[2])
         script = []
         deaths = []
+        lapses = []
         expect(await wrong()).toEqual([])
       },
     ),

@@ -8,6 +8,7 @@ import {
   checkoutDefaults,
   checkoutEntity,
   currentStep,
+  reservationOf,
 } from './decider.ts'
 import type { Checkout, StepName } from './events.ts'
 import { saga } from './saga.ts'
@@ -126,6 +127,61 @@ test('capture has no patience to lose: it is asked until it is told', () => {
   const { state } = after(done('reserve'), done('authorise'), done('confirm'), ...many)
   expect(state.checkout).toMatchObject({ status: 'running', stuck: true })
   expect(currentStep(state.checkout)).toBe('capture')
+})
+
+const expired = (round = 1): CheckoutCommand => ({
+  type: 'failed',
+  id: 'c1',
+  step: 'confirm',
+  round,
+  refusal: { code: 'reservation-expired', message: 'the reservation has expired', detail: {} },
+})
+const paid = [done('reserve'), done('authorise', { payment: 'pay_1' })]
+const anew = (step: StepName, round: number): CheckoutCommand => ({
+  type: 'done',
+  id: 'c1',
+  step,
+  round,
+  results: {},
+})
+
+test('what expired before it was sold is reserved anew under another name, and paid for once', () => {
+  const { types, state, outcome, statuses } = after(...paid, expired())
+  expect(types.at(-1)).toBe('checkout.step.reopened')
+  expect(outcome.events.at(-1)?.data).toMatchObject({ step: 'reserve' })
+  expect(statuses).toBe('pending done pending pending')
+  expect(state.checkout).toMatchObject({
+    status: 'running',
+    failure: null,
+    steps: [{ round: 2 }, {}, { round: 2, error: 'the reservation has expired' }, {}],
+  })
+  expect([reservationOf(begun(start, new Date()).checkout), reservationOf(state.checkout)]).toEqual(['c1', 'c1.2'])
+  const end = after(...paid, expired(), anew('reserve', 2), anew('confirm', 2), done('capture'))
+  expect(end.state).toMatchObject({ checkout: { status: 'completed' }, subject: { payment: 'pay_1' } })
+  expect(end.state.checkout.steps.map((step) => step.round)).toEqual([2, undefined, 2, undefined])
+})
+
+test('a report of the round before is stale', () => {
+  const late = [expired(), done('confirm'), done('reserve'), { ...unclear('reserve'), round: 1 } as CheckoutCommand]
+  for (const before of [[], [anew('reserve', 2)]]) {
+    const { state, outcome } = after(...paid, expired(), ...before)
+    for (const command of late)
+      outcome.when(command).then().answers({ stale: true }).leaves(checkoutEntity('c1'), state)
+  }
+})
+
+test('when what expired is there no more, all goes back, and the reason is the stock', () => {
+  const short = { code: 'insufficient-stock', message: 'too little in stock', detail: { lines: [] } }
+  const { state } = after(...paid, expired(), { ...failed('reserve'), round: 2, refusal: short } as CheckoutCommand)
+  expect(state.checkout).toMatchObject({ status: 'compensating', failure: short })
+  expect(currentStep(state.checkout)).toBe('authorise')
+})
+
+test('what was reserved three times and expired each time turns back', () => {
+  const rounds = [2, 3].flatMap((round) => [expired(round - 1), anew('reserve', round)])
+  const { types, state } = after(...paid, ...rounds, expired(3))
+  expect(types.at(-1)).toBe('checkout.step.failed')
+  expect(state.checkout).toMatchObject({ status: 'compensating', failure: { code: 'reservation-expired' } })
 })
 
 test('each try waits twice as long as the one before, up to a limit', () => {

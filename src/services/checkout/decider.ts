@@ -6,6 +6,7 @@ import { type Decider, type Decision, type EntityId, Rejected, type Versioned } 
 import type { Data } from '../../engine/event.ts'
 import type { Checkout, StepName } from './events.ts'
 import type { Subject } from './ports.ts'
+import { report, soon } from './report.ts'
 import { saga } from './saga.ts'
 
 export interface Refusal {
@@ -16,14 +17,21 @@ export interface Refusal {
 
 export type CheckoutCommand =
   /** `refused`: it can't be priced; told unless the same start was accepted before. */
-  | ({ type: 'start'; cartId: string | null; refused?: Refusal } & Omit<Subject, 'payment'>)
-  | { type: 'done'; id: string; step: StepName; results: Partial<Subject> }
-  | { type: 'failed'; id: string; step: StepName; refusal: Refusal }
-  | { type: 'undone'; id: string; step: StepName }
+  | ({ type: 'start'; cartId: string | null; refused?: Refusal } & Omit<Subject, 'payment' | 'reservationId'>)
+  | ({ type: 'done'; results: Partial<Subject> } & Tried)
+  | ({ type: 'failed'; refusal: Refusal } & Tried)
+  | ({ type: 'undone' } & Tried)
   /** Nobody knows whether the step, or its undoing, was done. */
-  | { type: 'unclear'; id: string; step: StepName; error: string }
+  | ({ type: 'unclear'; error: string } & Tried)
   /** Asks again at once. */
   | { type: 'retry'; id: string }
+
+interface Tried {
+  id: string
+  step: StepName
+  /** The first when left out. */
+  round?: number
+}
 
 /** `subject.token` is emptied when the checkout is over. */
 export interface CheckoutState {
@@ -45,6 +53,7 @@ export type CheckoutFact =
         | 'checkout.step.done'
         | 'checkout.step.failed'
         | 'checkout.step.undone'
+        | 'checkout.step.reopened'
         | 'checkout.stuck'
         | 'checkout.completed'
         | 'checkout.compensated'
@@ -79,6 +88,15 @@ export const currentStep = ({ status, steps }: Checkout): StepName | undefined =
   status === 'running'
     ? steps.find((step) => step.status === 'pending')?.name
     : steps.findLast((step) => step.status === 'done' || step.status === 'failed')?.name
+
+export const roundOf = ({ steps }: Checkout, name: StepName): number =>
+  steps.find((step) => step.name === name)?.round ?? 1
+
+/** What holds its stock: each round's reservation is another. */
+export function reservationOf(checkout: Checkout): string {
+  const round = roundOf(checkout, 'reserve')
+  return round === 1 ? checkout.id : `${checkout.id}.${round}`
+}
 
 export function checkoutDecider(rules: CheckoutRules): Decider<State, CheckoutCommand, CheckoutFact> {
   return {
@@ -155,124 +173,4 @@ export function begun({ type: _, refused, token, correlationId, cartId, ...given
     updatedAt: at,
   }
   return { checkout, subject: { token, payment: '' }, correlationId }
-}
-
-type Report = Exclude<CheckoutCommand, Start>
-
-function report(found: CheckoutState, command: Report, now: Date, rules: CheckoutRules): Decision<CheckoutFact> {
-  const { checkout } = found
-  const current = currentStep(checkout)
-  const forward = command.type === 'done' || command.type === 'failed'
-  const stale =
-    isOver(checkout) ||
-    current === undefined ||
-    ('step' in command && command.step !== current) ||
-    (forward && checkout.status !== 'running') ||
-    (command.type === 'undone' && checkout.status !== 'compensating')
-  if (stale) {
-    if (command.type !== 'retry') return { facts: [], answer: { stale: true } }
-    throw new Rejected(
-      'checkout-over',
-      { id: checkout.id, status: checkout.status },
-      `the checkout is ${checkout.status}`,
-    )
-  }
-  const change = { found, current, at: now.toISOString() }
-  switch (command.type) {
-    case 'done':
-      return advance(change, command.results)
-    case 'failed':
-      return turnBack(change, command.refusal)
-    case 'undone':
-      return goBack(change)
-    case 'unclear':
-      return wait(change, command.error, now, rules)
-    case 'retry':
-      return {
-        ...told(change, 'step.retried', withStep(change, { unclear: 0 }), { dueAt: soon(now, rules.leaseMs) }),
-        answer: { id: checkout.id },
-      }
-  }
-}
-
-interface Change {
-  found: CheckoutState
-  current: StepName
-  at: string
-}
-type StepState = Checkout['steps'][number]
-
-function withStep({ found: { checkout }, current, at }: Change, fields: Partial<StepState>): Checkout {
-  const steps = checkout.steps.map((step) => {
-    if (step.name !== current) return step
-    const { error: _, ...rest } = step
-    return { ...rest, at, ...fields }
-  })
-  return { ...checkout, steps, updatedAt: at }
-}
-
-const soon = (now: Date, ms: number) => new Date(now.getTime() + ms).toISOString()
-
-function told(
-  { found, current }: Change,
-  type: Exclude<CheckoutFact['type'], 'cart.claimed' | 'cart.freed'>,
-  checkout: Checkout,
-  { dueAt, subject = found.subject }: { dueAt?: string | null; subject?: CheckoutState['subject'] } = {},
-): Decision<CheckoutFact> {
-  const state: CheckoutState = { checkout, subject, correlationId: found.correlationId }
-  const facts: CheckoutFact[] = [
-    { type, entity: checkoutEntity(checkout.id), state, step: current, ...(dueAt !== undefined && { dueAt }) },
-  ]
-  if (checkout.status === 'compensated' && checkout.cartId !== null)
-    facts.push({ type: 'cart.freed', entity: claimEntity(checkout.cartId) })
-  return { facts, answer: { state } }
-}
-
-function advance(change: Change, results: Partial<Subject>) {
-  const checkout = withStep(change, { status: 'done', unclear: 0 })
-  const subject = { ...change.found.subject, ...results }
-  const left = { ...checkout, stuck: false }
-  if (currentStep(left) !== undefined) return told(change, 'checkout.step.done', left, { subject })
-  return told(
-    change,
-    'checkout.completed',
-    { ...left, status: 'completed' },
-    { dueAt: null, subject: { ...subject, token: '' } },
-  )
-}
-
-function turnBack(change: Change, failure: Refusal) {
-  const checkout = withStep(change, { status: 'failed', unclear: 0, error: failure.message })
-  const turned: Checkout = { ...checkout, status: 'compensating', stuck: false, failure }
-  const { subject } = change.found
-  const payment = typeof failure.detail.payment === 'string' ? failure.detail.payment : subject.payment
-  return told(change, 'checkout.step.failed', turned, { subject: { ...subject, payment } })
-}
-
-function goBack(change: Change) {
-  const checkout = withStep(change, { status: 'undone', unclear: 0 })
-  const left = { ...checkout, stuck: false }
-  if (currentStep(left) !== undefined) return told(change, 'checkout.step.undone', left)
-  const { payment } = change.found.subject
-  return told(
-    change,
-    'checkout.compensated',
-    { ...left, status: 'compensated' },
-    { dueAt: null, subject: { payment, token: '' } },
-  )
-}
-
-/** Asked again after a while; a step with patience turns back when that is at an end, since undoing begins by asking again. */
-function wait(change: Change, error: string, now: Date, rules: CheckoutRules) {
-  const { checkout } = change.found
-  const unclear = (checkout.steps.find((step) => step.name === change.current)?.unclear ?? 0) + 1
-  const patience = saga.find((step) => step.name === change.current)?.patience
-  if (checkout.status === 'running' && patience !== undefined && unclear >= patience) {
-    const message = `no clear answer after ${unclear} tries: ${error}`
-    return turnBack(change, { code: 'payment-unclear', message, detail: { reason: error } })
-  }
-  const dueAt = soon(now, Math.min(rules.retryMaxMs, rules.retryFirstMs * 2 ** (unclear - 1)))
-  const tried = withStep(change, { unclear, error })
-  if (unclear < rules.stuckAfter || checkout.stuck) return told(change, 'step.unclear', tried, { dueAt })
-  return told(change, 'checkout.stuck', { ...tried, stuck: true }, { dueAt })
 }

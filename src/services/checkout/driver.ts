@@ -10,7 +10,14 @@ import { pause } from '../../engine/deadline.ts'
 import { Rejected } from '../../engine/decider.ts'
 import type { Executor } from '../../engine/executor.ts'
 import { failpoint } from '../../engine/failpoint.ts'
-import { type CheckoutCommand, type CheckoutRules, type CheckoutState, currentStep } from './decider.ts'
+import {
+  type CheckoutCommand,
+  type CheckoutRules,
+  type CheckoutState,
+  currentStep,
+  reservationOf,
+  roundOf,
+} from './decider.ts'
 import type { Subject } from './ports.ts'
 import { type Ports, type Step, saga, stepKey, undoKey } from './saga.ts'
 
@@ -135,16 +142,17 @@ export class Driver {
   async #try(step: Step, { checkout, subject: known, correlationId }: CheckoutState): Promise<Report> {
     const { id, status } = checkout
     const { name } = step
-    const subject: Subject = { ...checkout, ...known, correlationId }
+    const round = roundOf(checkout, name)
+    const subject: Subject = { ...checkout, ...known, reservationId: reservationOf(checkout), correlationId }
     try {
       if (status === 'compensating') {
         await this.#inTime(step, step.undo(subject, this.#ports, undoKey(id, name)))
         failpoint(`checkout-${name}-undone`)
-        return { type: 'undone', id, step: name }
+        return { type: 'undone', id, step: name, round }
       }
-      const results = await this.#inTime(step, step.do(subject, this.#ports, stepKey(id, name)))
+      const results = await this.#inTime(step, step.do(subject, this.#ports, stepKey(id, name, round)))
       failpoint(`checkout-${name}-done`)
-      return { type: 'done', id, step: name, results: results ?? {} }
+      return { type: 'done', id, step: name, round, results: results ?? {} }
     } catch (error) {
       if (error instanceof Rejected && status === 'running') {
         const { code, message, detail } = error
@@ -152,10 +160,11 @@ export class Driver {
           type: 'failed',
           id,
           step: name,
+          round,
           refusal: { code, message, detail: JSON.parse(JSON.stringify(detail)) },
         }
       }
-      return { type: 'unclear', id, step: name, error: String((error as Error)?.message ?? error).slice(0, 500) }
+      return { type: 'unclear', id, step: name, round, error: String((error as Error)?.message ?? error).slice(0, 500) }
     }
   }
 

@@ -11,6 +11,8 @@ export const step = z.strictObject({
   /** Times in a row that it could not be told whether it, or its undoing, was done; it is asked again under the same key. */
   unclear: z.int(),
   at: z.string().nullable(),
+  /** From the second time on that it is done anew, because what was reserved had expired. */
+  round: z.int().optional(),
   error: z.string().optional(),
 })
 
@@ -22,7 +24,7 @@ export const checkoutLine = z.strictObject({
 })
 
 export const checkout = z.strictObject({
-  /** Also the id of its reservation and of its order. */
+  /** Also the id of its order, and of its reservation; one made anew has the round behind it: `<id>.2`. */
   id: z.string(),
   cartId: z.string().nullable(),
   customerId: z.string().nullable(),
@@ -52,6 +54,8 @@ export const checkoutEvents = {
   /** Refused for good: from here on it goes back. */
   'checkout.step.failed': about,
   'checkout.step.undone': about,
+  /** What was reserved expired before it was sold: the step is done anew, and what was done after it stays done. */
+  'checkout.step.reopened': about,
   'checkout.stuck': about,
   /** All steps are done: it is an order, paid. */
   'checkout.completed': about,

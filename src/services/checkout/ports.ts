@@ -3,6 +3,8 @@
 /** What the steps work on. */
 export interface Subject {
   id: string
+  /** What holds its stock; another one each time that it has to be reserved anew. */
+  reservationId: string
   customerId: string | null
   lines: { sku: string; quantity: number; unitPrice: number }[]
   /** Minor units of the currency. */
@@ -18,10 +20,10 @@ export interface Subject {
 
 /** Stock and orders. What is refused is thrown as `Rejected`; undoing what was never done is no refusal. */
 export interface Selling {
-  /** Holds all lines or none, under the checkout's id. */
+  /** Holds all lines or none, for the order with the checkout's id. */
   reserve(subject: Subject, key: string): Promise<void>
   release(subject: Subject, key: string): Promise<void>
-  /** Makes what is held an order with the checkout's id. */
+  /** Makes what is held an order with the checkout's id. Refused as `reservation-expired` when it is held no more. */
   confirmOrder(subject: Subject, key: string): Promise<void>
   /** Takes the order back, and its units into stock. */
   cancelOrder(subject: Subject, key: string): Promise<void>

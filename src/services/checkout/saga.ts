@@ -2,10 +2,15 @@
  * The checkout's saga (document E, Saga Pattern; A §13): four steps from the top to the bottom, and from the one that fails back to the top. Each call has
  * an idempotency key of its own, so a step that may have been done is simply done again: after a timeout, after a crash, by another process.
  *
- *      reserve ──► authorise ──► confirm ──► capture ──► completed
+ *         ┌──── what was held has expired ┐
+ *         ▼                               │
+ *      reserve ──► authorise ──► confirm ─┴► capture ──► completed
  *         │            │            │           │ fails
  *      release ◄──── void ◄───── cancel ◄──── refund
  *         └──► compensated
+ *
+ * A customer whose payment took longer than his reservation lasts gets what is still there: it is reserved anew under another name and key, what
+ * expired being given back by the same command, so never both are held. Only when it is there no more, the checkout turns back.
  */
 import { Rejected } from '../../engine/decider.ts'
 import type { StepName } from './events.ts'
@@ -17,6 +22,8 @@ export interface Step {
   deadlineMs: number
   /** Unclear so many times in a row, the checkout turns back; without it the step is tried until it is told. */
   patience?: number
+  /** Refused for this reason, an earlier step is done anew and then this one, in rounds with keys of their own; after so many rounds it turns back. */
+  again?: { when: string; from: StepName; rounds: number }
   /**
    * Throws `Rejected` when it is refused for good; anything else thrown leaves it unclear. What it answers is kept for the steps after it, and a refusal's
    * `payment` for the way back.
@@ -55,6 +62,7 @@ export const saga: readonly Step[] = [
   {
     name: 'confirm',
     deadlineMs: 15_000,
+    again: { when: 'reservation-expired', from: 'reserve', rounds: 3 },
     do: (subject, { selling }, key) => selling.confirmOrder(subject, key),
     undo: (subject, { selling }, key) => selling.cancelOrder(subject, key),
   },
@@ -73,7 +81,8 @@ export const saga: readonly Step[] = [
   },
 ]
 
-export const stepKey = (id: string, step: StepName) => `checkout/${id}/${step}`
+export const stepKey = (id: string, step: StepName, round = 1) =>
+  round === 1 ? `checkout/${id}/${step}` : `checkout/${id}/${step}/${round}`
 export const undoKey = (id: string, step: StepName) => `${stepKey(id, step)}/undo`
 
 /** Whatever it said before: what was set aside is given up, what was taken is given back. */
