@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { type Database, isInfrastructure } from '../../engine/database.ts'
+import { failpoint } from '../../engine/failpoint.ts'
 import { Unavailable } from '../../engine/unavailable.ts'
 import type { Shop } from '../import/shop.ts'
 import { Turn } from '../turn.ts'
@@ -148,11 +149,13 @@ export class FeedRunner {
       if (changes.length === 0) break
       signal.throwIfAborted()
       const errors = await apply(changes, work)
+      failpoint('feed-applied')
       await markDone(
         this.#db,
         run.id,
         changes.map(({ n }, at) => ({ n, error: errors[at] })),
       )
+      failpoint('feed-marked')
       after = changes.at(-1)?.n ?? after
     }
     await endApplying(this.#db, run)
