@@ -57,10 +57,12 @@ test('nothing set gives the embedded mode with the values of the documents', () 
     media: {
       limits: { imageBytesMax: 20 * 1024 ** 2, videoBytesMax: 200 * 1024 ** 2, pixelsMax: 40_000_000 },
       privateHosts: false,
+      lookAgainS: 86_400,
     },
     analytics: { timeZone: 'UTC', minutesKeptHours: 48, hoursKeptDays: 90, low: 3, out: 0 },
     payments: { provider: 'development', deadlineMs: 10_000, behaviour: 'approve' },
     redisUrl: undefined,
+    syncMirrorHours: 168,
     feeds: { directory: undefined, bytesMax: 2 ** 30, secondsMax: 600 },
     notifications: {
       smtpUrl: undefined,

@@ -72,8 +72,13 @@ const environment = z.object({
   REDIS_URL: optional(
     url(/^rediss?$/, 'a URL that begins with redis:// or rediss://'),
     'redis://127.0.0.1:6379',
-    'Redis that processes share their caches in; each caches in its own memory without it',
+    'Redis that processes share their caches in, with a mirror of the sync status; each caches in its own memory without it. Keys are as the documents say (`product:ID`, `search:cache:…`); the generations that tell what is stale stand in an entry’s value',
     true,
+  ),
+  LOCKSTEP_SYNC_MIRROR_HOURS: setting(
+    whole(1, 87_600),
+    '168',
+    'how long the sync status of a product stays in Redis after its last change, under the keys of document A, §14',
   ),
   LOCKSTEP_JWT_SECRET: optional(
     text(32, 'at least 32 characters'),
@@ -161,6 +166,11 @@ const environment = z.object({
   MEDIA_IMAGE_MB_MAX: setting(whole(1, 1_000), '20', 'size of an image, in MiB'),
   MEDIA_VIDEO_MB_MAX: setting(whole(1, 10_000), '200', 'size of a video, in MiB'),
   MEDIA_MEGAPIXELS_MAX: setting(whole(1, 250), '40', 'width × height of an image, in millions'),
+  MEDIA_LOOK_AGAIN_SECONDS: setting(
+    whole(0, 365 * day),
+    '86400',
+    'age at which what a link leads to is looked at again when a product names it again',
+  ),
   MEDIA_PRIVATE_HOSTS: setting(switched('on', 'off'), 'off', 'whether media may be fetched from the own network'),
 
   ANALYTICS_TIME_ZONE: setting(
@@ -277,6 +287,7 @@ function grouped(values: Values) {
     dataDirectory: resolve(values.LOCKSTEP_DATA),
     databaseUrl: values.DATABASE_URL,
     redisUrl: values.REDIS_URL,
+    syncMirrorHours: values.LOCKSTEP_SYNC_MIRROR_HOURS,
     /** The server is our own, on this machine. */
     embedded,
     jwt: { secret: values.LOCKSTEP_JWT_SECRET, jwksUrl: values.LOCKSTEP_JWKS_URL },
@@ -326,6 +337,7 @@ function grouped(values: Values) {
         pixelsMax: values.MEDIA_MEGAPIXELS_MAX * 1_000_000,
       },
       privateHosts: values.MEDIA_PRIVATE_HOSTS,
+      lookAgainS: values.MEDIA_LOOK_AGAIN_SECONDS,
     },
     analytics: {
       timeZone: values.ANALYTICS_TIME_ZONE,

@@ -1,5 +1,5 @@
 /**
- * Gets what links lead to and has it made into renditions. Links are claimed row by row with a lease, so any number of processes share the work,
+ * Gets what links lead to and has it made into renditions; looked at again, only what is new is fetched and told. Links are claimed row by row with a lease, so any number of processes share the work,
  * and what one of them left behind is taken up by another.
  */
 import { join } from 'node:path'
@@ -7,8 +7,8 @@ import type { Logger } from 'pino'
 import type { Database } from '../../engine/database.ts'
 import { GiveUp, type RetryPolicy, verdict } from '../../engine/verdict.ts'
 import { alone, assetOf, readAsset, saveAsset } from './assets.ts'
-import { contentOfFile, type Taken } from './content.ts'
-import { type FetchOptions, fetchInto } from './fetch.ts'
+import { contentOfFile } from './content.ts'
+import { type Fetched, type FetchOptions, fetchInto, type Validators } from './fetch.ts'
 import { type MediaFiles, ORIGINAL } from './files.ts'
 import { CONSUMER } from './follow-catalog.ts'
 import { uploadOf } from './link.ts'
@@ -36,6 +36,11 @@ interface Claimed {
   url: string
   host: string
   attempts: number
+  /** It is ready, and shows what it was whatever comes of this. */
+  again: boolean
+  hash: string | null
+  etag: string | null
+  last_modified: string | null
 }
 
 export class Collector {
@@ -58,12 +63,12 @@ export class Collector {
       update media.links l
          set due_at = clock_timestamp() + ${LEASE}::interval
         from (select id from media.links
-               where state = 'wanted' and due_at <= clock_timestamp() and host <> all(${busy}::text[])
+               where (state = 'wanted' or again) and due_at <= clock_timestamp() and host <> all(${busy}::text[])
                order by due_at
                limit ${most}
                  for update skip locked) c
        where l.id = c.id
-      returning l.id, l.url, l.host, l.attempts`
+      returning l.id, l.url, l.host, l.attempts, l.again, l.hash, l.etag, l.last_modified`
     return links.map((link) => this.#collect(link, signal))
   }
 
@@ -72,7 +77,7 @@ export class Collector {
     this.#underWay++
     this.#hosts.set(link.host, (this.#hosts.get(link.host) ?? 0) + 1)
     const renewal = setInterval(() => {
-      db`update media.links set due_at = clock_timestamp() + ${LEASE}::interval where id = ${link.id} and state = 'wanted'`.catch(
+      db`update media.links set due_at = clock_timestamp() + ${LEASE}::interval where id = ${link.id} and (state = 'wanted' or again)`.catch(
         () => {},
       )
     }, RENEW_MS)
@@ -95,6 +100,7 @@ export class Collector {
     try {
       const original = join(draft, ORIGINAL)
       const taken = await this.#take(link, draft, original, signal)
+      if (!taken) return await this.#unchanged(link)
       const { hash, kind } = taken
       // Content that is known is not made again, whoever named it by whatever link.
       const known = await readAsset(db, hash)
@@ -104,31 +110,68 @@ export class Collector {
         if (!known) await files.keep(hash, draft)
         else if (!(await readAsset(db, hash))) throw new Error('it was removed in this moment')
         await saveAsset(db, asset)
-        await db`
-          update media.links
-             set state = 'ready', hash = ${hash}, failure = null, attempts = 0, changed_at = clock_timestamp()
-           where id = ${link.id}`
+        await (link.again ? this.#changed(link, taken, !known || hash !== link.hash) : this.#ready(link, taken))
       })
     } finally {
       await files.discard(draft)
     }
-    await this.#toTell(link, false)
+    if (!link.again) await this.#toTell(link, false)
   }
 
-  async #take(link: Claimed, draft: string, original: string, signal: AbortSignal): Promise<Taken> {
+  async #ready({ id }: Claimed, { hash, validators }: Fetched): Promise<void> {
+    const { etag = null, lastModified = null }: Partial<Record<keyof Validators, string | null>> = validators
+    await this.#parts.db`
+      update media.links
+         set state = 'ready', hash = ${hash}, etag = ${etag}, last_modified = ${lastModified}, failure = null, attempts = 0,
+             changed_at = clock_timestamp(), looked_at = clock_timestamp()
+       where id = ${id}`
+  }
+
+  /**
+   * Whoever shows it is told in the same statement: these products wait for nothing, so nobody would find out later that they were forgotten. One
+   * that also waits for another link is told of when that is there.
+   */
+  async #changed({ id }: Claimed, taken: Fetched, isNew: boolean): Promise<void> {
+    const { etag = null, lastModified = null }: Partial<Record<keyof Validators, string | null>> = taken.validators
+    await this.#parts.db`
+      with looked_at as (
+        update media.links
+           set hash = ${taken.hash}, etag = ${etag}, last_modified = ${lastModified}, again = false, failure = null, attempts = 0,
+               changed_at = case when ${isNew} then clock_timestamp() else changed_at end, looked_at = clock_timestamp()
+         where id = ${id} and again
+        returning id
+      )
+      insert into media.untold as u (product_id)
+      select w.product_id from media.wanted w
+       where ${isNew} and w.link_ids @> array[${id}::text] and exists (select from looked_at)
+      on conflict (product_id) do update set stamp = nextval('media.stamps')`
+  }
+
+  async #unchanged({ id }: Claimed): Promise<void> {
+    await this.#parts.db`
+      update media.links set again = false, failure = null, attempts = 0, looked_at = clock_timestamp() where id = ${id} and again`
+  }
+
+  /** Undefined for what is still as it was. */
+  async #take(link: Claimed, draft: string, original: string, signal: AbortSignal): Promise<Fetched | undefined> {
     const hash = uploadOf(link.url)
     if (hash !== undefined) {
-      if (await this.#parts.files.lend(hash, ORIGINAL, draft)) return contentOfFile(original, hash)
+      if (await this.#parts.files.lend(hash, ORIGINAL, draft))
+        return { ...(await contentOfFile(original, hash)), validators: {} }
       throw new GiveUp('nothing with this content was uploaded')
     }
     if (link.host === '') throw new GiveUp('it is a path of this shop, and only uploads at /media/… are known here')
-    return fetchInto(original, link.url, this.#parts.fetch, signal)
+    // What was removed or is to be made anew is needed whether it changed or not.
+    const known = link.again && link.hash !== null && (await readAsset(this.#parts.db, link.hash)) !== undefined
+    const { etag, last_modified: lastModified } = link
+    const validators = { ...(etag !== null && { etag }), ...(lastModified !== null && { lastModified }) }
+    return fetchInto(original, link.url, this.#parts.fetch, signal, known ? validators : {})
   }
 
   async #failed(link: Claimed, error: unknown, signal: AbortSignal): Promise<void> {
     const { db, retry } = this.#parts
     if (signal.aborted) {
-      await db`update media.links set due_at = clock_timestamp() where id = ${link.id} and state = 'wanted'` // it was us who stopped
+      await db`update media.links set due_at = clock_timestamp() where id = ${link.id} and (state = 'wanted' or again)` // it was us who stopped
       return
     }
     const said = (error instanceof Error ? error.message : String(error))
@@ -139,10 +182,12 @@ export class Collector {
     const attempts = link.attempts + (next.dead || next.counts ? 1 : 0)
     await db`
       update media.links
-         set state = ${next.dead ? 'failed' : 'wanted'}, attempts = ${attempts}, failure = ${said}, changed_at = clock_timestamp(),
+         set state = case when again then state when ${next.dead} then 'failed' else 'wanted' end, again = again and not ${next.dead},
+             looked_at = case when again and ${next.dead} then clock_timestamp() else looked_at end,
+             attempts = ${attempts}, failure = ${said}, changed_at = clock_timestamp(),
              due_at = clock_timestamp() + ${next.dead ? 0 : next.retryInMs} * interval '1 ms'
-       where id = ${link.id} and state = 'wanted'`
-    if (next.dead) await this.#toTell(link, true)
+       where id = ${link.id} and (state = 'wanted' or again)`
+    if (next.dead && !link.again) await this.#toTell(link, true)
   }
 
   /**

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { GiveUp, RetryAfter } from '../../engine/verdict.ts'
 import { usualLimits } from './content.ts'
-import { type FetchOptions, fetchInto, usualFetch } from './fetch.ts'
+import { type Fetched, type FetchOptions, fetchInto, usualFetch } from './fetch.ts'
 import { photo, serves, type TestServer, testServer } from './media-testing.ts'
 
 let server: TestServer
@@ -27,7 +27,7 @@ const never = new AbortController().signal
 const fetched = async (link: string, options: Partial<FetchOptions> = {}) => {
   const file = join(folder, String(++n))
   const taken = await fetchInto(file, link, { ...usualFetch, privateHosts: true, limits, ...options }, never)
-  return { ...taken, content: await readFile(file) }
+  return { ...(taken as Fetched), content: await readFile(file) }
 }
 const at = (path: string, answer: Parameters<TestServer['at']['set']>[1]) => {
   server.at.set(path, answer)
@@ -43,7 +43,7 @@ const refusal = (link: string, options: Partial<FetchOptions> = {}) =>
 
 test('what a link leads to is here as it came, known by its content and not by what its server calls it', async () => {
   const link = at('/a.jpg', serves(png, 'image/jpeg; charset=utf-8'))
-  const { content, hash, ...rest } = await fetched(link)
+  const { content, hash, validators, ...rest } = await fetched(link)
   expect(content).toEqual(png)
   expect(hash).toMatch(/^[0-9a-f]{64}$/)
   expect(rest).toEqual({ bytes: png.length, kind: 'image', contentType: 'image/png' })
@@ -163,4 +163,26 @@ test('a server that is not there may be back', async () => {
   const gone = await testServer()
   await gone.close()
   expect(await refusal(`${gone.url}/a.png`)).toMatch(/^again: it can't be had/)
+})
+
+test('what a server said of it is sent back, and a link that still leads to the same is not fetched', async () => {
+  const options = { ...usualFetch, privateHosts: true, limits }
+  const link = at('/versioned', (request, response) => {
+    if (request.headers['if-none-match'] === '"one"') response.writeHead(304).end()
+    else
+      serves(png, 'image/png', { etag: '"one"', 'last-modified': 'Fri, 20 Nov 2026 10:00:00 GMT' })(request, response)
+  })
+  const { validators } = await fetched(link)
+  expect(validators).toEqual({ etag: '"one"', lastModified: 'Fri, 20 Nov 2026 10:00:00 GMT' })
+  expect(await fetchInto(join(folder, 'same'), link, options, never, validators)).toBeUndefined()
+  expect(await fetchInto(join(folder, 'other'), link, options, never, { etag: '"two"' })).toMatchObject({ validators })
+})
+
+test('a server that says nothing changed unasked, or names a version that can’t be sent back, is not believed', async () => {
+  const unasked = at('/unasked', (_, response) => response.writeHead(304).end())
+  expect(await refusal(unasked)).toBe('never: HTTP 304')
+  const odd = at('/odd', serves(png, 'image/png', { etag: 'no quotes', 'last-modified': 'soon' }))
+  expect((await fetched(odd)).validators).toEqual({})
+  const long = at('/long', serves(png, 'image/png', { etag: `"${'x'.repeat(1_000)}"` }))
+  expect((await fetched(long)).validators).toEqual({})
 })

@@ -15,6 +15,13 @@ export interface FetchOptions {
   redirectsMax: number
 }
 
+/** What a server said of content when it gave it, to be asked for another alone (RFC 9110, 13). */
+export interface Validators {
+  etag?: string
+  lastModified?: string
+}
+export type Fetched = Taken & { validators: Validators }
+
 export const usualFetch = { privateHosts: false, timeoutMs: 30_000, redirectsMax: 5 }
 
 /** Ports of web servers; others belong to something that is no web server (PROOF, Hostile input, SSRF). */
@@ -22,7 +29,7 @@ const PORTS = ['', '80', '443', '8080', '8443']
 const HOUR_MS = 3_600_000
 
 /**
- * Fetches into a new file. Throws GiveUp when trying again won't help, RetryAfter when the server said when, another error when it may. The
+ * Fetches into a new file; undefined if the server says that it is still what it was under these validators. Throws GiveUp when trying again won't help, RetryAfter when the server said when, another error when it may. The
  * messages are for people: they say what is wrong with the link.
  */
 export async function fetchInto(
@@ -30,16 +37,20 @@ export async function fetchInto(
   link: string,
   options: FetchOptions,
   signal: AbortSignal,
-): Promise<Taken> {
+  known: Validators = {},
+): Promise<Fetched | undefined> {
   const late = AbortSignal.timeout(options.timeoutMs)
   const stop = AbortSignal.any([signal, late])
   try {
     let url = new URL(link)
     for (let redirects = 0; ; redirects++) {
-      const answer = await get(url, options, stop)
+      const answer = await get(url, options, known, stop)
       const next = redirectOf(answer, url)
-      if (!next) return await take(answer, file, options.limits)
+      const unchanged = answer.statusCode === 304 && (known.etag ?? known.lastModified) !== undefined
+      if (!next && !unchanged)
+        return { ...(await take(answer, file, options.limits)), validators: validatorsOf(answer) }
       answer.destroy()
+      if (!next) return undefined
       if (redirects >= options.redirectsMax)
         throw new GiveUp(`it was redirected more than ${options.redirectsMax} times`)
       url = next
@@ -53,7 +64,12 @@ export async function fetchInto(
 /** One connection a request, so that each is checked and none lies idle. */
 const agents = { 'http:': new http.Agent({ keepAlive: false }), 'https:': new https.Agent({ keepAlive: false }) }
 
-function get(url: URL, { privateHosts }: FetchOptions, signal: AbortSignal): Promise<http.IncomingMessage> {
+function get(
+  url: URL,
+  { privateHosts }: FetchOptions,
+  { etag, lastModified }: Validators,
+  signal: AbortSignal,
+): Promise<http.IncomingMessage> {
   if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new GiveUp(`${url.protocol} is not fetched`)
   if (url.username || url.password) throw new GiveUp('it has a user or a password in it')
   const host = url.hostname.replace(/^\[|\]$/g, '')
@@ -65,7 +81,13 @@ function get(url: URL, { privateHosts }: FetchOptions, signal: AbortSignal): Pro
   return new Promise((resolve, reject) => {
     const sent = request(url, {
       agent: agents[url.protocol as keyof typeof agents],
-      headers: { 'user-agent': 'Lockstep', accept: 'image/*, video/*', 'accept-encoding': 'identity' },
+      headers: {
+        'user-agent': 'Lockstep',
+        accept: 'image/*, video/*',
+        'accept-encoding': 'identity',
+        ...(etag !== undefined && { 'if-none-match': etag }),
+        ...(lastModified !== undefined && { 'if-modified-since': lastModified }),
+      },
       maxHeaderSize: 16_384,
       signal,
       ...(!privateHosts && { lookup: lookupPublic }),
@@ -91,6 +113,16 @@ function redirectOf({ statusCode = 0, headers }: http.IncomingMessage, from: URL
   if (headers.location === undefined || !URL.canParse(headers.location, from.href))
     throw new GiveUp(`HTTP ${statusCode} leads nowhere`)
   return new URL(headers.location, from)
+}
+
+/** Only what can be sent back: a server may say anything. */
+function validatorsOf({
+  headers: { etag = '', 'last-modified': lastModified = '' },
+}: http.IncomingMessage): Validators {
+  return {
+    ...(/^(W\/)?"[\x21\x23-\x7e]{0,500}"$/.test(etag) && { etag }),
+    ...(/^[\w ,:+-]{1,60}$/.test(lastModified) && !Number.isNaN(Date.parse(lastModified)) && { lastModified }),
+  }
 }
 
 async function take(answer: http.IncomingMessage, file: string, limits: Limits): Promise<Taken> {

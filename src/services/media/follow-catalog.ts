@@ -14,12 +14,13 @@ export const CONSUMER = 'media'
 /** A failed link that another product names, or the same one anew, is tried again when it failed so long ago. */
 const FRESH_FAILURE = '1 minute'
 
-export function mediaFollowCatalog(wanted: () => void): Projection {
+/** `lookAgainS`: what a link led to so many seconds ago is looked at again when a product names it again. */
+export function mediaFollowCatalog(wanted: () => void, lookAgainS: number): Projection {
   return projection({
     name: CONSUMER,
     on: ['product.*'],
     async apply(changes, tx) {
-      await follow(changes, tx)
+      await follow(changes, tx, lookAgainS)
       wanted()
     },
     async reset(tx) {
@@ -47,6 +48,7 @@ interface Known {
   /** Of those alone that failed. */
   link_ids: string[] | null
   failed: boolean
+  aged: boolean
 }
 
 function wantedOf({ type, key, version, position, data }: LoggedEvent): Wanted {
@@ -54,21 +56,40 @@ function wantedOf({ type, key, version, position, data }: LoggedEvent): Wanted {
   return { productId: key, version, position, links: JSON.stringify(media), urls: media.map(({ url }) => url) }
 }
 
-/** A change that leaves the links alone writes nothing: the version noted is that of the last one that did not. */
-async function follow(changes: LoggedEvent[], tx: Sql): Promise<void> {
+/** A change that leaves the links alone writes nothing until they are old: the version noted is that of the last one that did not. */
+async function follow(changes: LoggedEvent[], tx: Sql, lookAgainS: number): Promise<void> {
   const all = changes.map(wantedOf)
   const rows = await tx<Known>`
-    select product_id, version, links, case when failed then link_ids end as link_ids, failed from media.wanted
+    select product_id, version, links, case when failed then link_ids end as link_ids, failed,
+           seen_at < clock_timestamp() - ${lookAgainS} * interval '1 s' as aged
+      from media.wanted
      where product_id = any(${all.map(({ productId }) => productId)}::text[])`
   const known = new Map(rows.map((row) => [row.product_id, row]))
   const current = all.filter(({ productId, version }) => version >= (known.get(productId)?.version ?? 0))
   const unchanged = ({ productId, links }: Wanted) => links === (known.get(productId)?.links ?? '[]')
   const failed = current.filter((each) => unchanged(each) && known.get(each.productId)?.failed)
   if (failed.length > 0) await failOrRetry(tx, failed, known)
-  await want(
-    tx,
-    current.filter((each) => !unchanged(each)),
-  )
+  const changed = current.filter((each) => !unchanged(each))
+  await want(tx, changed)
+  const aged = current.filter((each) => unchanged(each) && each.urls.length > 0 && known.get(each.productId)?.aged)
+  const again = [...changed, ...aged].map(({ productId }) => productId)
+  if (again.length > 0) await lookAgain(tx, again, lookAgainS)
+}
+
+/** Products' links are to be looked at again that were so many seconds ago. Answers how many. */
+export async function lookAgain(tx: Sql, products: string[], olderThanS: number): Promise<number> {
+  const [, { count }] = await Promise.all([
+    tx`update media.wanted set seen_at = clock_timestamp() where product_id = any(${products}::text[])`,
+    tx`
+      update media.links
+         set again = true, attempts = 0, due_at = clock_timestamp()
+       where id in (select id from media.links
+                     where id = any(array(select unnest(link_ids) from media.wanted where product_id = any(${products}::text[])))
+                       and state = 'ready' and not again and host <> '' and looked_at <= clock_timestamp() - ${olderThanS} * interval '1 s'
+                     order by id
+                       for update)`,
+  ])
+  return count
 }
 
 /** What failed stays failed when something else of the product changes; tried again by somebody, its links are tried again. */

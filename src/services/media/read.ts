@@ -12,7 +12,9 @@ export interface MediaNow {
   /** Of the link: tries that failed so far. */
   attempts: number
   asset?: Asset
-  /** Why the last try failed. */
+  /** When it was last known what it leads to. */
+  lookedAt?: string
+  /** Why the last try failed; one that is ready shows what it was. */
   failure?: string
 }
 
@@ -35,10 +37,11 @@ export async function mediaOf(sql: Sql, media: Media[]): Promise<MediaNow[]> {
     state: 'wanted' | 'ready' | 'failed'
     attempts: number
     failure: string | null
+    looked_at: Date | null
     asset: string | null
   }
   const rows = await sql<Row>`
-    select l.id, l.state, l.attempts, l.failure, a.asset
+    select l.id, l.state, l.attempts, l.failure, l.looked_at, a.asset
       from media.links l left join media.assets a on a.hash = l.hash
      where l.id = any(${media.map(({ url }) => linkTo(url).id)}::text[])`
   const links = new Map(rows.map((row) => [row.id, row]))
@@ -50,7 +53,8 @@ export async function mediaOf(sql: Sql, media: Media[]): Promise<MediaNow[]> {
       state: !link || link.state === 'wanted' ? 'pending' : link.state,
       attempts: link?.attempts ?? 0,
       ...(link?.state === 'ready' && link.asset && { asset: JSON.parse(link.asset) as Asset }),
-      ...(link?.state !== 'ready' && link?.failure && { failure: link.failure }),
+      ...(link?.looked_at && { lookedAt: link.looked_at.toISOString() }),
+      ...(link?.failure && { failure: link.failure }),
     }
   })
 }

@@ -23,6 +23,8 @@ export interface RouteParts {
   files: MediaFiles
   limits: Limits
   setMedia: SetMedia
+  /** Has the links looked at that led a product to something, however short ago that was. Answers how many. */
+  refetch(productId: string): Promise<number>
 }
 
 const tags = ['media']
@@ -42,6 +44,7 @@ const list = z.object({
       state: z.enum(['pending', 'ready', 'failed']),
       attempts: z.int(),
       asset: asset.optional(),
+      lookedAt: z.iso.datetime().optional(),
       failure: z.string().optional(),
     }),
   ),
@@ -56,7 +59,7 @@ const uploaded = z.object({
   bytes: z.int(),
 })
 
-export function mediaRoutes(app: App, { db, files, limits, setMedia }: RouteParts): void {
+export function mediaRoutes(app: App, { db, files, limits, setMedia, refetch }: RouteParts): void {
   // A body of these types is a stream: it is never in memory as a whole.
   app.addContentTypeParser(/^(image|video)\/|^application\/octet-stream$/, (_request, body, done) => done(null, body))
 
@@ -115,6 +118,26 @@ export function mediaRoutes(app: App, { db, files, limits, setMedia }: RoutePart
       })
       reply.code(201).header('location', `/v1${url}`)
       return { productId: id, version, syncToken: syncToken(entity, version), hash, url, contentType, bytes }
+    },
+  )
+
+  app.post(
+    '/products/:id/media/refetch',
+    {
+      schema: {
+        summary: 'Look again at what its links lead to',
+        description:
+          'Asks each link’s server for what is new; `media.updated` tells what is. Until then, and if it can’t be had, the product shows what it had. Failed links are retried like any failure.',
+        tags,
+        params,
+        response: { 202: z.object({ productId: z.string(), links: z.int() }) },
+      },
+      config: admin,
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      await known(db, id)
+      return reply.code(202).send({ productId: id, links: await refetch(id) })
     },
   )
 

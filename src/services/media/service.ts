@@ -10,7 +10,7 @@ import { type Limits, usualLimits } from './content.ts'
 import { mediaDecider } from './decider.ts'
 import { usualFetch } from './fetch.ts'
 import { directoryFiles } from './files/directory.ts'
-import { CONSUMER, mediaFollowCatalog } from './follow-catalog.ts'
+import { CONSUMER, lookAgain, mediaFollowCatalog } from './follow-catalog.ts'
 import { publicUrl } from './link.ts'
 import { publicRoutes } from './public-routes.ts'
 import { mediaRoutes, type SetMedia } from './routes.ts'
@@ -31,6 +31,8 @@ export interface MediaSettings {
   limits?: Partial<Limits>
   retry?: RetryPolicy
   fetchTimeoutMs?: number
+  /** A link that a product names again is looked at again if that was so long ago. */
+  lookAgainS?: number
 }
 
 export interface MediaService extends Service<App> {
@@ -44,6 +46,8 @@ export interface MediaService extends Service<App> {
   /** Ends the processes that make renditions; `run` does so itself. */
   close(): void
 }
+
+const usualLookAgainS = 86_400
 
 /** A link that can't be reached is tried so often before it is its products' failure. */
 const usualRetry: RetryPolicy = { attempts: 3, firstMs: 2_000, maxMs: 60_000 }
@@ -66,9 +70,14 @@ export function mediaService(engine: Engine, settings: MediaSettings): MediaServ
   return {
     name: 'media',
     schema: new URL('./schema/', import.meta.url),
-    consumers: [mediaFollowCatalog(() => work.nudge())],
+    consumers: [mediaFollowCatalog(() => work.nudge(), settings.lookAgainS ?? usualLookAgainS)],
     routes(app) {
-      mediaRoutes(app, { db, files, limits, setMedia: settings.setMedia })
+      const refetch = async (productId: string) => {
+        const links = await db.begin((tx) => lookAgain(tx, [productId], 0))
+        work.nudge()
+        return links
+      }
+      mediaRoutes(app, { db, files, limits, setMedia: settings.setMedia, refetch })
       publicRoutes(app, db, files)
     },
     async run(signal) {
