@@ -36,6 +36,11 @@ export class Conditions {
     return this.parts.join('\n and ')
   }
 
+  /** Whether the index of words finds it. */
+  get worded(): boolean {
+    return this.parts.some((part) => part.startsWith('words'))
+  }
+
   asked(query: SearchQuery, wording: Wording | undefined): this {
     const { q = '', category, vendor, tag, priceMin, priceMax, available } = query
     const parts: string[] = []

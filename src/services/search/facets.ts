@@ -1,11 +1,7 @@
-/** What the matching products have in common: counted up to a limit, estimated beyond it. */
-import type { Sql } from '../../engine/database.ts'
-import { Conditions, type Field, filtered, without } from './conditions.ts'
+/** What the matching products have in common: the values of their fields, and how many have each. */
+import { type Field, filtered } from './conditions.ts'
 import type { SearchQuery } from './query.ts'
-import type { Wording } from './question.ts'
 
-/** Counting 10,000 rows took 30 ms of a core: at 200 questions a second that is more than there are. */
-export const countedMax = 1_000
 const listedMax = 50
 /** Lower bounds of the price brackets, minor units. */
 export const priceBounds = [0, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000]
@@ -26,43 +22,13 @@ export interface Counts {
 }
 
 export interface Facets {
-  /** Exact up to 1,000, beyond it the planner's estimate. */
+  /** Exact up to 1,000, beyond it an estimate. */
   total: number
   totalIsExact: boolean
-  /** Where more than 1,000 products were to be counted, 1,000 stand for all. */
+  /** Where more than 1,000 products were to be counted, some hundreds stand for all. */
   facetsAreExact: boolean
   /** A field that is filtered by is counted without its own filter, so that its other values can be chosen. */
   facets: FacetValues
-}
-
-const sources: Record<Field, string> = {
-  category: 'select category as value from hits',
-  vendor: 'select vendor_id as value from hits',
-  tag: 'select unnest(tags) as value from hits',
-  available: 'select available as value from hits',
-  price: 'select width_bucket(price_min, array[$bounds]::bigint[]) as value from hits',
-}
-const fields = Object.keys(sources) as Field[]
-
-/** Of all matching products: how many they are, and the fields that are not filtered by. */
-export function countsOf(db: Sql, query: SearchQuery, wording: Wording | undefined): Promise<Counts> {
-  const own = filtered(query)
-  return counted(
-    db,
-    query,
-    wording,
-    fields.filter((field) => !own.includes(field)),
-  )
-}
-
-/** One field that is filtered by, counted as if it were not. */
-export function countsOfField(
-  db: Sql,
-  query: SearchQuery,
-  wording: Wording | undefined,
-  field: Field,
-): Promise<Counts> {
-  return counted(db, without(query, field), wording, [field])
 }
 
 export function facetsOf(all: Counts, ofFields: readonly Counts[]): Facets {
@@ -75,46 +41,52 @@ export function facetsOf(all: Counts, ofFields: readonly Counts[]): Facets {
   }
 }
 
-async function counted(db: Sql, query: SearchQuery, wording: Wording | undefined, chosen: Field[]): Promise<Counts> {
-  const conditions = new Conditions().asked(query, wording)
-  const limit = conditions.bind(countedMax + 1)
-  const top = (field: Field) => `
-    (select coalesce(json_agg(json_build_object('value', value, 'count', count) order by count desc, value), '[]')
-       from (select value, count(*) from (${sources[field].replace('$bounds', priceBounds.join())}) v
-              where value is not null group by value order by count(*) desc, value limit ${listedMax}) t) as ${field}`
-  const [row] = await db.text(
-    `with hits as materialized (
-       select category, vendor_id, tags, price_min, offered and in_stock as available
-         from search.products p where ${conditions.sql} limit ${limit})
-     select ${['(select count(*) from hits) as total', ...chosen.map(top)].join(', ')}`,
-    conditions.values,
-  )
-  const counts = Math.min(row.total, countedMax)
-  const exact = row.total <= countedMax
-  const total = exact ? counts : Math.max(row.total, await estimated(db, query, wording))
-  const values = (field: Field) => scaled(JSON.parse(row[field]) as { value: number; count: number }[], total / counts)
-  const facets = Object.fromEntries(
-    chosen.map((field) => [field, field === 'price' ? brackets(values(field)) : values(field)]),
-  )
-  return { total, exact, facets }
+const oneLine = (text: string) => `translate(${text}, chr(30) || chr(31), '  ')`
+
+const columns: Record<Field, string> = {
+  category: oneLine(`coalesce(category, '')`),
+  vendor: oneLine(`coalesce(vendor_id, '')`),
+  tag: oneLine(`array_to_string(tags, chr(29))`),
+  price: `coalesce(price_min::text, '')`,
+  available: `case when offered and in_stock then '1' else '0' end`,
+}
+const fields = Object.keys(columns) as Field[]
+
+/** The fields that a query does not filter by. */
+export const unfiltered = (query: SearchQuery) => fields.filter((field) => !filtered(query).includes(field))
+
+/** A product's values of these fields in SQL, as one text: they are counted here, which costs a third of grouping them there by each field. */
+export const lineOf = (chosen: readonly Field[]) =>
+  chosen.map((field) => columns[field]).join(' || chr(31) || ') || `''`
+
+/** Counts what `string_agg` of such lines, by `chr(30)`, says of them; a line stands for so many products. */
+export function tally(lines: string | null, chosen: readonly Field[], each: number): Partial<FacetValues> {
+  const found = chosen.map(() => new Map<string, number>())
+  const count = (values: Map<string, number>, value: string) =>
+    value !== '' && values.set(value, (values.get(value) ?? 0) + 1)
+  for (const line of lines?.split('\x1e') ?? []) {
+    const texts = line.split('\x1f')
+    for (const [n, field] of chosen.entries()) {
+      const values = found[n] as Map<string, number>
+      const text = texts[n] ?? ''
+      if (field === 'tag') for (const tag of text.split('\x1d')) count(values, tag)
+      else count(values, field === 'price' && text !== '' ? String(bracketOf(Number(text))) : text)
+    }
+  }
+  return Object.fromEntries(chosen.map((field, n) => [field, listed(field, found[n] as Map<string, number>, each)]))
 }
 
-/** As many rows as Postgres expects from what it knows of the words' and keys' frequencies. */
-async function estimated(db: Sql, query: SearchQuery, wording: Wording | undefined): Promise<number> {
-  const { sql, values } = new Conditions().asked(query, wording)
-  const [row] = await db.text(`explain (format json) select from search.products p where ${sql}`, values)
-  const [{ Plan }] = JSON.parse(row['QUERY PLAN'])
-  return Plan['Plan Rows']
+const bracketOf = (price: number) => priceBounds.findLastIndex((bound) => bound <= price)
+
+/** The most frequent first, prices in order. */
+function listed(field: Field, found: ReadonlyMap<string, number>, each: number) {
+  const values = [...found].map(([value, count]) => ({ value, count: Math.round(count * each) }))
+  if (field === 'price')
+    return values
+      .sort((a, b) => Number(a.value) - Number(b.value))
+      .map(({ value, count }) => ({ ...bracket(Number(value)), count }))
+  const top = values.sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1)).slice(0, listedMax)
+  return field === 'available' ? top.map(({ value, count }) => ({ value: value === '1', count })) : top
 }
 
-const scaled = <Counted extends { count: number }>(values: Counted[], factor: number) =>
-  factor > 1 ? values.map((each) => ({ ...each, count: Math.round(each.count * factor) })) : values
-
-function brackets(found: { value: number; count: number }[]): FacetValues['price'] {
-  const inOrder = found.toSorted((a, b) => a.value - b.value)
-  return inOrder.map(({ value, count }) => ({
-    min: priceBounds[value - 1] ?? 0,
-    max: priceBounds[value] ?? null,
-    count,
-  }))
-}
+const bracket = (n: number) => ({ min: priceBounds[n] ?? 0, max: priceBounds[n + 1] ?? null })

@@ -4,27 +4,20 @@ import type { Sql } from '../../engine/database.ts'
 import { type Page, pageOf, placeIn } from '../../engine/http.ts'
 import { cached } from './answer-cache.ts'
 import { Conditions, filtered, without } from './conditions.ts'
-import { countsOf, countsOfField, type Facets, facetsOf } from './facets.ts'
-import { highlighted } from './highlight.ts'
-import { placeSchema, type SearchQuery, sortings } from './query.ts'
+import { type Counted, counting, countsIn, countsOfField, isBroad, run } from './counting.ts'
+import { type Counts, type Facets, facetsOf, unfiltered } from './facets.ts'
+import {
+  type FoundProduct,
+  type FoundRow,
+  foundProduct,
+  type Order,
+  pageAmong,
+  pageOfBroad,
+  shown,
+} from './found-products.ts'
+import { placeSchema, type SearchQuery } from './query.ts'
 import { soughtWords, type Wording } from './question.ts'
 import { askedWording, wordingOf } from './wording.ts'
-
-export interface FoundProduct {
-  id: string
-  title: string
-  category: string | null
-  vendorId: string | null
-  tags: string[]
-  /** Minor units over the variants in the first variant's currency; absent without variants. */
-  price?: { min: number; max: number; currency: string }
-  available: boolean
-  image?: string
-  /** HTML: what was looked for in <mark>, all else escaped. */
-  highlight?: { title: string }
-  /** Comparable within one answer only. */
-  score: number
-}
 
 export interface SearchAnswer extends Page<FoundProduct>, Facets {
   /** For a question in words: whether products have all of them, all of them as they may be meant, or only some. */
@@ -44,90 +37,45 @@ export async function search(db: Sql, cache: Cache, given: SearchQuery): Promise
 
 /** Each part is cached for itself: what changes one often leaves the others as they are. */
 async function answer(db: Sql, cache: Cache, query: SearchQuery, wording: Wording | undefined): Promise<SearchAnswer> {
-  const sort = query.sort === 'relevance' && wording === undefined ? 'newest' : query.sort
-  const place = placeIn(query.cursor, placeSchema(sort))
   const match = wording?.match
-  const [page, all, ...ofFields] = await Promise.all([
-    cached(cache, 'page', query, () => foundPage(db, query, wording, sort, place), match),
-    cached(cache, 'counts', query, () => countsOf(db, query, wording), match),
-    ...filtered(query).map((field) =>
-      cached(cache, `facet-${field}`, without(query, field), () => countsOfField(db, query, wording, field), match),
+  const sort = query.sort === 'relevance' && wording === undefined ? 'newest' : query.sort
+  const order = { sort, place: placeIn(query.cursor, placeSchema(sort)) }
+  const [{ page, counts }, ofFields] = await Promise.all([
+    cached(cache, 'page', query, () => pageAndCounts(db, query, wording, order), match),
+    Promise.all(
+      filtered(query).map((field) =>
+        cached(cache, `facet-${field}`, without(query, field), () => countsOfField(db, query, wording, field), match),
+      ),
     ),
   ])
-  return { ...page, ...facetsOf(all, ofFields), ...(match && { match }) }
+  return { ...page, ...facetsOf(counts, ofFields), ...(match && { match }) }
 }
 
-async function foundPage(
+/** Both are made of the same rows, read once; of very many, those that come first are found by themselves. */
+async function pageAndCounts(
   db: Sql,
   query: SearchQuery,
   wording: Wording | undefined,
-  sort: SearchQuery['sort'],
-  place: Place | undefined,
-): Promise<Page<FoundProduct>> {
-  const rows = await found(db, query, wording, sort, place)
-  const { items, next } = pageOf(rows, query.limit, (row) => [sort, row.place, row.product_id])
-  const sought = wording && soughtWords(wording)
-  return { items: items.map((row) => foundProduct(row, sought)), ...(next === undefined ? {} : { next }) }
-}
-
-type Place = [string, string | number, string]
-
-function found(
-  db: Sql,
-  query: SearchQuery,
-  wording: Wording | undefined,
-  sort: SearchQuery['sort'],
-  place: Place | undefined,
-) {
+  order: Order,
+): Promise<{ page: Page<FoundProduct>; counts: Counts }> {
   const conditions = new Conditions().asked(query, wording)
-  const { key, type, order } = sortings[sort]
-  const score = conditions.score(query, wording)
-  const after =
-    place === undefined
-      ? 'true'
-      : `(key ${order === 'asc' ? '>' : '<'} ${conditions.bind(place[1])}::${type} or
-          key = ${conditions.bind(place[1])}::${type} and product_id > ${conditions.bind(place[2])})`
-  return db.text(
-    `select product_id, title, category, vendor_id, tags, price_min, price_max, currency, offered and in_stock as available,
-            image, score, key::text as place
-       from (select p.*, score, ${key} as key
-               from ${candidates(conditions, query, sort === 'relevance' ? wording : undefined)} p,
-                    lateral (select ${score} as score) s) found
-      where ${after}
-      order by key ${order}, product_id
-      limit ${conditions.bind(query.limit + 1)}`,
-    conditions.values,
+  const chosen = unfiltered(query)
+  const counts = counting(conditions, chosen, shown(conditions, query, wording, order))
+  const page = pageAmong('hits', conditions, query, order)
+  const [row] = await run<Counted & { page: string | null }>(
+    db,
+    conditions,
+    `${counts}, (select json_agg(p) from (${page}) p) as page`,
   )
-}
-
-/** What has a word that half the shop has may well be any of them: so many are ranked, and as many that have the words in their title. */
-const rankedMax = 1_000
-
-function candidates(conditions: Conditions, query: SearchQuery, wording: Wording | undefined): string {
-  const all = `select * from search.products where ${conditions.sql}`
-  if (!wording) return `(${all})`
-  const titled = conditions.titled(query, wording)
-  return `(with first as materialized (${all} limit ${rankedMax + 1}),
-                more as (select count(*) > ${rankedMax} as yes from first)
-           select * from first where not (select yes from more) or not ${titled}
-            union all
-           (${all} and (select yes from more) and ${titled} limit ${rankedMax}))`
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: a row as `found` selects it
-function foundProduct(row: any, sought: ReadonlySet<string> | undefined): FoundProduct {
-  const found: FoundProduct = {
-    id: row.product_id,
-    title: row.title,
-    category: row.category,
-    vendorId: row.vendor_id,
-    tags: row.tags,
-    available: row.available,
-    score: row.score,
+  if (row === undefined) throw new Error('a count has one row')
+  const [rows, counted] = await Promise.all([
+    isBroad(row) ? pageOfBroad(db, query, wording, order) : (JSON.parse(row.page ?? '[]') as FoundRow[]),
+    countsIn(db, row, query, wording, chosen),
+  ])
+  const { items, next } = pageOf(rows, query.limit, (last) => [order.sort, last.place, last.product_id])
+  const sought = wording && soughtWords(wording)
+  return {
+    page: { items: items.map((item) => foundProduct(item, sought)), ...(next === undefined ? {} : { next }) },
+    counts: counted,
   }
-  if (row.price_min !== null) found.price = { min: row.price_min, max: row.price_max, currency: row.currency }
-  if (row.image !== null) found.image = row.image
-  const title = sought && highlighted(row.title, sought)
-  if (title !== undefined) found.highlight = { title }
-  return found
 }
