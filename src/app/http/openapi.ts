@@ -1,26 +1,9 @@
-/** The OpenAPI 3.1 document, made from the routes' own schemas, and a page to try it that works offline. */
-import helmet from '@fastify/helmet'
+/** The OpenAPI 3.1 document, made from the routes' own schemas, and the page to try it. */
 import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
 import type { FastifySchema, RouteOptions } from 'fastify'
 import { createJsonSchemaTransform } from 'fastify-type-provider-zod'
 import type { App } from '../../engine/http.ts'
-
-/** Helmet's options for whatever is a page. It works offline and over plain HTTP: nothing from elsewhere, no upgrade to a TLS port that isn't there. */
-export const pageHeaders = {
-  contentSecurityPolicy: {
-    directives: {
-      'default-src': ["'self'"],
-      'connect-src': ["'self'"],
-      'font-src': ["'self'", 'data:'],
-      'img-src': ["'self'", 'data:'],
-      'script-src': ["'self'"],
-      'style-src': ["'self'", "'unsafe-inline'"],
-      'upgrade-insecure-requests': null,
-    },
-  },
-  strictTransportSecurity: false as const,
-}
+import { chapters, docsPage } from './docs-page.ts'
 
 const toJsonSchema = createJsonSchemaTransform({})
 
@@ -32,8 +15,11 @@ export async function openApi(app: App, { version }: { version: string }): Promi
       info: {
         title: 'Lockstep',
         version,
-        description: 'Every path also exists without /v1. Problems are RFC 9457; their list is at /problems.',
+        description:
+          'Every path also exists without /v1. Who has followed the log-in link may do everything; else `npx lockstep token --role ADMIN` prints a ' +
+          'token to authorize with. What could not be done is a [problem](/problems) by RFC 9457; what events carry is in [AsyncAPI](/asyncapi.json).',
       },
+      tags: chapters,
       components: {
         securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
         schemas: { Problem: problemSchema },
@@ -46,14 +32,7 @@ export async function openApi(app: App, { version }: { version: string }): Promi
       return { schema: withProblems(schema as FastifySchema, route), url: `/v1${document.url}` }
     },
   })
-  await app.register(async (pages) => {
-    await pages.register(helmet, pageHeaders)
-    await pages.register(swaggerUi, {
-      routePrefix: '/docs',
-      uiConfig: { persistAuthorization: true, displayRequestDuration: true, tryItOutEnabled: true, validatorUrl: null },
-      transformSpecificationClone: false,
-    })
-  })
+  await docsPage(app)
   app.get('/openapi.json', { schema: { hide: true } as FastifySchema }, async (_request, reply) => {
     reply.header('cache-control', 'no-cache')
     return app.swagger()

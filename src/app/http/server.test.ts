@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { chapters } from './docs-page.ts'
 import { type TestServer, testServer } from './server-testing.ts'
 
 let server: TestServer
@@ -220,6 +221,18 @@ test('the API document shows /v1 alone, with who may call, and the page to try i
   expect(page.statusCode).toBe(200)
   expect(page.body).not.toMatch(/https?:\/\//)
   expect(page.headers['content-security-policy']).toContain("script-src 'self'")
+  for (const [name] of page.body.matchAll(/static\/theme\/[\w.]+/g)) {
+    expect((await server.app.inject(`/docs/${name}`)).statusCode, name).toBe(200)
+  }
+})
+
+test('what a path is about is a chapter of the page, with a line on it', async () => {
+  const document = (await server.app.inject('/openapi.json')).json()
+  const operations = Object.values<Record<string, { tags?: string[] }>>(document.paths).flatMap((path) =>
+    Object.values(path),
+  )
+  const used = new Set(operations.flatMap(({ tags = [] }) => tags))
+  expect([...used].filter((name) => !chapters.some((chapter) => chapter.name === name))).toEqual([])
 })
 
 /** Sends these over a real socket and answers what came back until the server closed. */

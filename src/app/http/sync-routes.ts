@@ -100,7 +100,7 @@ function routesOf(subject: Subject, app: App, engine: Pick<Engine, 'db' | 'refre
         params,
         body: z.strictObject({ consumer: plainText(100).optional() }).nullish(),
         response: { 202: z.object({ retried: z.int() }) },
-        summary: `Try again now what failed for a ${what}, at one consumer or at all`,
+        summary: `Try again now what failed for ${what === 'order' ? 'an' : 'a'} ${what}, at one consumer or at all`,
         tags: ['sync'],
       },
       config: { roles: ['ADMIN'] },
