@@ -191,6 +191,54 @@ test('a cart that was bought stays as it was', async () => {
   expect(late).toMatchObject({ status: 409, body: { type: '/problems/cart-checked-out', checkoutId: 'k' } })
 })
 
+test('an anonymous cart is merged into the customer’s when he logs in, once, told what there was too little of', async () => {
+  const anonymous = await cartWith(4)
+  const mine = (await call('POST', '/carts', { customerId: `c-${id}` })).body.id
+  const { version } = (await call('PUT', `/carts/${mine}/lines/${sku}`, { quantity: 2 })).body
+  const stale = await call('POST', `/carts/${mine}/merge`, { from: anonymous }, { 'if-match': '"1"' })
+  expect(stale).toMatchObject({ status: 412, body: { type: '/problems/version-mismatch', actual: version } })
+  const headers = { 'idempotency-key': `login-${id}`, 'if-match': `"${version}"` }
+  const merged = await call('POST', `/carts/${mine}/merge`, { from: anonymous }, headers)
+  expect(merged).toMatchObject({
+    status: 200,
+    body: {
+      id: mine,
+      lines: [{ sku, quantity: 5 }],
+      merged: { from: anonymous, lines: [{ sku, asked: 6, quantity: 5 }] },
+    },
+  })
+  expect(await call('POST', `/carts/${mine}/merge`, { from: anonymous }, headers)).toEqual(merged)
+  const again = await call('POST', `/carts/${mine}/merge`, { from: anonymous })
+  expect(again).toMatchObject({ status: 200, body: { version: merged.body.version, merged: { lines: [] } } })
+  const over = (await call('GET', `/carts/${anonymous}`)).body
+  expect(over).toMatchObject({ status: 'merged', mergedInto: mine, lines: [], buyable: false })
+  const late = await call('PUT', `/carts/${anonymous}/lines/${sku}`, { quantity: 1 })
+  expect(late).toMatchObject({ status: 409, body: { type: '/problems/cart-merged', mergedInto: mine } })
+  await stock(1)
+  await told()
+  expect(await noticesOf(mine)).toEqual([{ kind: 'only-left', left: 1, acknowledged: false }])
+  expect((await eventsOf(anonymous)).at(-1)).toBe('cart.merged')
+})
+
+test('two at once that merge one cart into two put its lines into one of them', async () => {
+  const anonymous = await cartWith(1)
+  const ids = await Promise.all(
+    [1, 2].map(async () => (await call('POST', '/carts', { customerId: `c-${id}` })).body.id as string),
+  )
+  const both = await Promise.all(ids.map((mine) => call('POST', `/carts/${mine}/merge`, { from: anonymous })))
+  expect(both.map(({ status }) => status).sort()).toEqual([200, 409])
+  const found = await Promise.all(ids.map(async (mine) => (await call('GET', `/carts/${mine}`)).body.lines.length))
+  expect(found.sort()).toEqual([0, 1])
+})
+
+test('a cart is not merged into itself, nor with one that is not there', async () => {
+  const cartId = await cartWith(1)
+  const itself = await call('POST', `/carts/${cartId}/merge`, { from: cartId })
+  expect(itself).toMatchObject({ status: 422, body: { errors: [{ field: 'from' }] } })
+  expect((await call('POST', `/carts/${cartId}/merge`, { from: 'none' })).status).toBe(404)
+  expect((await call('POST', `/carts/${cartId}/merge`, {})).status).toBe(422)
+})
+
 test('a cart belongs to somebody, and is found by whose it is', async () => {
   const nobody = await call('POST', '/carts', {})
   expect(nobody).toMatchObject({ status: 422, body: { errors: [{ field: 'customerId' }] } })

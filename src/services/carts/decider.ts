@@ -1,7 +1,8 @@
 /** The rules of carts: what their owners put in, and what is said of it when stock and prices change. */
 import { isDeepStrictEqual } from 'node:util'
 import { type Decider, type Decision, type EntityId, Rejected } from '../../engine/decider.ts'
-import type { Cart, CartLine } from './events.ts'
+import type { Cart, CartLine, Merged } from './events.ts'
+import { merge, mustBeOpen } from './merging.ts'
 import { acknowledged, type Goods, marked } from './validation.ts'
 
 /** `goods` are the line's, or the lines', as they can be bought now. */
@@ -15,6 +16,8 @@ export type CartsCommand =
   | { type: 'acknowledge'; cartId: string; goods: Goods[] }
   /** Says of the lines with these goods what is so now. */
   | { type: 'validate'; cartId: string; goods: Goods[] }
+  /** What is in another one comes into it; asked again it changes nothing. */
+  | { type: 'merge'; cartId: string; from: string; goods: Goods[] }
 
 export interface CartState {
   cart: Cart
@@ -23,33 +26,40 @@ export interface CartState {
 }
 
 export interface CartsFact {
-  type: 'cart.created' | 'cart.updated' | 'cart.validated'
+  type: 'cart.created' | 'cart.updated' | 'cart.validated' | 'cart.merged'
   entity: EntityId
   cart: Cart
   skus: string[]
+  /** Into it. */
+  merged?: Merged
 }
 
 export const cartEntity = (cartId: string): EntityId => `cart/${cartId}`
 
-const LINES_MAX = 100
+export const LINES_MAX = 100
 
 export const cartsDecider: Decider<CartState, CartsCommand, CartsFact> = {
-  touches: (command) => [cartEntity(command.cartId)],
+  touches: (command) =>
+    command.type === 'merge' ? [cartEntity(command.cartId), cartEntity(command.from)] : [cartEntity(command.cartId)],
   creates: (command) => (command.type === 'create' ? [cartEntity(command.cartId)] : []),
   evolve: (state, fact) => ({ cart: fact.cart, checkoutId: state?.checkoutId ?? null }),
-  tell: ({ type, entity, cart, skus }) => ({ key: entity, data: type === 'cart.created' ? { cart } : { cart, skus } }),
+  tell: ({ type, entity, cart, skus, merged }) => ({
+    key: entity,
+    data: type === 'cart.created' ? { cart } : { cart, skus, ...(merged && { merged }) },
+  }),
   decide(states, command, now) {
     const { cartId } = command
     const state = states.get(cartEntity(cartId))?.state
     const at = now.toISOString()
     if (command.type === 'create') return create(state, command, at)
-    if (!state)
-      throw new Rejected('not-found', { what: 'cart', id: cartId }, `there is no cart ${JSON.stringify(cartId)}`)
-    const { cart, checkoutId } = state
-    if (checkoutId !== null) {
-      if (command.type === 'validate') return { facts: [] }
-      throw new Rejected('cart-checked-out', { cartId, checkoutId }, `the cart was bought by checkout ${checkoutId}`)
+    if (command.type === 'validate' && state && (state.checkoutId !== null || state.cart.mergedInto !== undefined))
+      return { facts: [] }
+    const cart = notBought(state, cartId)
+    if (command.type === 'merge') {
+      const { from, goods } = command
+      return merge(cart, notBought(states.get(cartEntity(from))?.state, from), goods, at)
     }
+    mustBeOpen(cart)
     switch (command.type) {
       case 'put':
         return changed(cart, put(cart, command), at, 'cart.updated')
@@ -66,6 +76,15 @@ export const cartsDecider: Decider<CartState, CartsCommand, CartsFact> = {
         return changed(cart, withGoods(cart, command.goods, marked), at, 'cart.validated')
     }
   },
+}
+
+/** Throws `not-found`, `cart-checked-out`. */
+function notBought(state: CartState | undefined, cartId: string): Cart {
+  if (!state)
+    throw new Rejected('not-found', { what: 'cart', id: cartId }, `there is no cart ${JSON.stringify(cartId)}`)
+  const { cart, checkoutId } = state
+  if (checkoutId === null) return cart
+  throw new Rejected('cart-checked-out', { cartId, checkoutId }, `the cart was bought by checkout ${checkoutId}`)
 }
 
 type Of<Type extends CartsCommand['type']> = Extract<CartsCommand, { type: Type }>

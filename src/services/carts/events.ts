@@ -28,16 +28,26 @@ export const cart = z.strictObject({
   anonymousId: z.string().nullable(),
   /** Each SKU once, in the order they were put in. */
   lines: z.array(cartLine),
+  /** The cart that has what was in it. */
+  mergedInto: z.string().optional(),
   createdAt: z.string(),
   updatedAt: z.string(),
 })
 export type Cart = z.infer<typeof cart>
 
+/** A line that came from another cart: how many there were in both, and how many there are now; fewer when there is less in stock. */
+export const mergedLine = z.strictObject({ sku: z.string(), asked: z.int(), quantity: z.int() })
+export type MergedLine = z.infer<typeof mergedLine>
+export const merged = z.strictObject({ from: z.string(), lines: z.array(mergedLine) })
+export type Merged = z.infer<typeof merged>
+
 /** key and entity = `cart/<id>`. */
 export const cartEvents = {
   'cart.created': z.strictObject({ cart }),
-  /** By its owner: lines put in, changed, taken out, notices acknowledged. */
-  'cart.updated': z.strictObject({ cart, skus: z.array(z.string()) }),
+  /** By its owner: lines put in, changed, taken out, notices acknowledged, another cart merged into it. */
+  'cart.updated': z.strictObject({ cart, skus: z.array(z.string()), merged: merged.optional() }),
   /** Stock or prices changed what is said of these SKUs' lines. */
   'cart.validated': z.strictObject({ cart, skus: z.array(z.string()) }),
+  /** It is over: what was in it is in `mergedInto`. */
+  'cart.merged': z.strictObject({ cart, skus: z.array(z.string()) }),
 }

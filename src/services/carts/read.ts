@@ -21,7 +21,7 @@ export const goodsFrom = ({ sku, live, available, amount, currency }: GoodsRow):
 })
 
 export type CartView = Cart & {
-  status: 'open' | 'bought'
+  status: 'open' | 'bought' | 'merged'
   checkoutId: string | null
   /** Nothing stands in the way of buying it as it is. */
   buyable: boolean
@@ -78,6 +78,16 @@ export async function goodsOf(db: Sql, skus: string[]): Promise<Goods[]> {
   return rows.map(goodsFrom)
 }
 
+/** Of what is in a cart. */
+export async function goodsOfCart(db: Sql, cartId: string): Promise<Goods[]> {
+  const rows = await db<GoodsRow>`
+    select g.sku, g.live, g.available, g.amount, g.currency
+    from   carts.lines l
+    join   carts.goods g on g.sku = l.sku
+    where  l.cart_id = ${cartId}`
+  return rows.map(goodsFrom)
+}
+
 function viewOf({ version, cart: kept, checkoutId, goods }: Row): CartView {
   const cart: Cart = JSON.parse(kept)
   const now = new Map((goods ?? []).map((row) => [row.sku, goodsFrom(row)]))
@@ -87,7 +97,7 @@ function viewOf({ version, cart: kept, checkoutId, goods }: Row): CartView {
   return {
     ...cart,
     lines,
-    status: checkoutId === null ? 'open' : 'bought',
+    status: cart.mergedInto !== undefined ? 'merged' : checkoutId === null ? 'open' : 'bought',
     checkoutId,
     buyable: checkoutId === null && lines.length > 0 && !inTheWay,
     version,

@@ -17,8 +17,8 @@ import {
 } from '../../engine/http.ts'
 import { identifier, quantity } from '../../engine/text.ts'
 import { type CartsCommand, cartEntity } from './decider.ts'
-import { cart } from './events.ts'
-import { goodsOf, listCarts, readCart } from './read.ts'
+import { cart, merged } from './events.ts'
+import { goodsOf, goodsOfCart, listCarts, readCart } from './read.ts'
 
 const tags = ['carts']
 const config = { roles: ['ADMIN'] }
@@ -32,7 +32,7 @@ const input = z
     path: ['customerId'],
   })
 const view = cart.extend({
-  status: z.enum(['open', 'bought']),
+  status: z.enum(['open', 'bought', 'merged']),
   checkoutId: z.string().nullable(),
   buyable: z.boolean(),
   version: z.int(),
@@ -104,6 +104,34 @@ export function cartRoutes(app: App, db: Database, execute: Executor<CartsComman
       const goods = await goodsOf(db, skus)
       await execute({ type: 'acknowledge', cartId: id, goods }, commandOptions(request, cartEntity(id)))
       return shown(db, reply, id)
+    },
+  )
+
+  app.post(
+    '/carts/:id/merge',
+    {
+      schema: {
+        summary: 'What was put into an anonymous cart comes into the customer’s, as when he logs in',
+        description:
+          'Quantities are added, at most what is in stock, but never fewer than the customer’s own; `merged` says of each line how many were asked for. ' +
+          'The other cart ends as `merged` and names this one in `mergedInto`. Again, it changes nothing. With If-Match only at the version seen, otherwise 412.',
+        tags,
+        params,
+        body: z.strictObject({ from: identifier }),
+        response: { 200: view.extend({ merged }) },
+      },
+      config,
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      const { from } = request.body
+      if (from === id) throw invalidRequest({ in: 'body', field: 'from', message: 'must be another cart' })
+      const goods = await goodsOfCart(db, from)
+      const { answer } = await execute(
+        { type: 'merge', cartId: id, from, goods },
+        commandOptions(request, cartEntity(id)),
+      )
+      return { ...(await shown(db, reply, id)), merged: answer.merged }
     },
   )
 

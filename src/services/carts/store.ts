@@ -77,9 +77,11 @@ function saveCarts(tx: Sql, { states, facts }: ChangedCarts) {
   ]
 }
 
+const ownersChanges = new Set<CartsFact['type']>(['cart.updated', 'cart.merged'])
+
 /** What is said of lines leaves them where they are: only their owner's changes come here. */
 function saveLines(tx: Sql, { states, facts }: ChangedCarts) {
-  const entities = new Set(facts.flatMap(({ fact }) => (fact.type === 'cart.updated' ? [fact.entity] : [])))
+  const entities = new Set(facts.flatMap(({ fact }) => (ownersChanges.has(fact.type) ? [fact.entity] : [])))
   if (entities.size === 0) return []
   const carts = [...entities].map((entity) => (states.get(entity)?.state as CartState).cart)
   const lines = carts.flatMap(({ id, lines }) => lines.map(({ sku }) => ({ id, sku })))
