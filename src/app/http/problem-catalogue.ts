@@ -120,6 +120,12 @@ export const catalogue: Record<string, CatalogueEntry> = {
     'All of it was undone. Try again later, with a new Idempotency-Key.',
   ),
   'cart-checked-out': entry(409, 'The cart is being bought, or was', 'See the checkout under `checkoutId`.'),
+  'cart-merged': entry(409, 'The cart was merged into another', 'Go on with the cart under `mergedInto`.'),
+  'cart-owner': entry(
+    409,
+    'The carts do not belong together',
+    'Merge an anonymous cart, or another of the same customer, into a customer’s.',
+  ),
   'cart-full': entry(
     409,
     'So many lines a cart does not have',
