@@ -30,6 +30,8 @@ export interface EngineOptions {
   lockTimeoutMs?: number
   /** A command not begun after so long is turned away. */
   deadlineMs?: number
+  /** Commands in one transaction at most. */
+  batchMost?: number
   /** Events older than so many days leave the log, but each entity's last; undefined keeps all for good. */
   retentionDays?: number | undefined
   applied?: Applied
@@ -74,6 +76,7 @@ export class Engine implements EngineForServices {
     const executor = createExecutor(this.db, source, {
       lockTimeoutMs: this.#options.lockTimeoutMs ?? 2_000,
       deadlineMs: this.#options.deadlineMs ?? 10_000,
+      batchMost: this.#options.batchMost,
       appended: (events) => this.tail.appended(events),
       ...(this.#options.committed && { committed: this.#options.committed }),
     })

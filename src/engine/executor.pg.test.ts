@@ -9,11 +9,11 @@ import { type Database, openDatabase } from './database.ts'
 import { append } from './log.ts'
 
 /** Two engines on one database, as two processes would be. */
-async function start() {
+async function start(options: { batchMost?: number } = {}) {
   const { url } = await createTestDatabase()
   const [one, two] = [
-    await testEngine(url, (engine) => [notesService(engine)]),
-    await testEngine(url, (engine) => [notesService(engine)]),
+    await testEngine(url, (engine) => [notesService(engine)], options),
+    await testEngine(url, (engine) => [notesService(engine)], options),
   ]
   const [first, second] = [one.services[0], two.services[0]]
   if (!first || !second) throw new Error('no service')
@@ -105,8 +105,11 @@ test('commands for rows that a stranger holds do not hold up each other: each is
   expect((await first.execute({ id: '1', text: 'b' })).versions).toEqual({ 'note/1': 2 })
 })
 
-test('two processes that write the same entities as fast as they can lose nothing, double nothing and give each version once', async () => {
-  await using stage = await start()
+test.each([
+  ['in batches as large as they come', {}],
+  ['in small ones that are sent before the last is committed', { batchMost: 40 }],
+])('two processes that write the same entities %s lose nothing, double nothing and give each version once', async (_, options) => {
+  await using stage = await start(options)
   const { db, first, second } = stage
   const commands = 3_000
   const versions = new Map<string, number[]>()
@@ -144,6 +147,21 @@ test('what was decided ahead on an outdated state is decided again: nobody is re
       const mine = await first.execute({ id: '1', text: 'mine' }, { expect: { entity: 'note/1', version } })
       expect(mine.versions).toEqual({ 'note/1': version + 1 })
     }
+  } finally {
+    busy = false
+    await Promise.all(others)
+  }
+})
+
+test('a command that can not be decided ahead is not passed over for ever by those that can', async () => {
+  await using stage = await start({ batchMost: 10 })
+  const { first } = stage
+  let busy = true
+  const others = Array.from({ length: 50 }, async (_, n) => {
+    while (busy) await first.execute({ id: `other ${n}`, text: 'x' })
+  })
+  try {
+    for (let n = 0; n < 20; n++) await first.execute({ id: `never seen ${n}`, text: 'x' })
   } finally {
     busy = false
     await Promise.all(others)

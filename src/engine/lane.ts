@@ -13,7 +13,7 @@ import { KnownStates } from './known-states.ts'
 import { type Appendable, append, ensurePartitions, headHolder } from './log.ts'
 import { OutcomeUnknown, Unavailable } from './unavailable.ts'
 
-/** Commands in one transaction at most. */
+/** Commands in one transaction at most, unless the options say otherwise. */
 const MAX_BATCH = 2_000
 /** So often commands that met another writer's row (a unique violation) are looked at anew before they are tried one by one. */
 const CLASHES = 3
@@ -23,6 +23,8 @@ export interface LaneOptions {
   lockTimeoutMs: number
   /** Milliseconds after which a command that has not been begun is turned away. */
   deadlineMs: number
+  /** Commands in one transaction at most. */
+  batchMost?: number | undefined
   /** Called after each commit that appended, with what was. */
   appended: (events: LoggedEvent[]) => void
   /** Called with the number of commands of each committed batch. */
@@ -42,6 +44,15 @@ const HOLD_MS = 150
 /** Milliseconds that a guess waits for a row which somebody else took in between. */
 const GUESS_LOCK_MS = 20
 
+/** A batch on its way. */
+interface Turn {
+  session?: Session
+  /** Its writes were sent before its locks had answered. */
+  guessing: boolean
+  /** Its commit was sent. */
+  committing: boolean
+}
+
 /** What the next batch is made of. */
 interface Taken<State, Command, F extends Fact> {
   ahead: Batch<State, Command, F> | undefined
@@ -53,14 +64,17 @@ export class Lane<State, Command, F extends Fact> {
   readonly #source: Source<State, Command, F>
   readonly #options: LaneOptions
   readonly #patience: Patience<Command>
+  readonly #most: number
   #queue: Job<Command>[] = []
   /** The next batch, as far as it could be decided ahead. */
   #ahead: Batch<State, Command, F> | undefined
   readonly #known = new KnownStates<State>()
-  /** A batch's writes are on their way: what comes now can be decided ahead. */
-  #writing = false
-  /** The batch's writes were sent before its locks had answered. */
-  #guessing = false
+  /** The turn whose writes are on their way: what comes now can be decided ahead. */
+  #writing: Turn | undefined
+  /** Somebody in the queue could not be decided ahead: the next batch takes him along, under its locks. */
+  #passedOver = false
+  /** Called when the batch that was decided ahead is full while the one before it is being committed. */
+  #full: () => void = () => {}
   #noGuessUntil = 0
   #clock = { database: 0, here: 0 }
   #running: Promise<void> | undefined
@@ -75,6 +89,7 @@ export class Lane<State, Command, F extends Fact> {
     this.#source = source
     this.#options = options
     this.#patience = patience
+    this.#most = options.batchMost ?? MAX_BATCH
   }
 
   get waiting(): number {
@@ -84,6 +99,12 @@ export class Lane<State, Command, F extends Fact> {
   push(job: Job<Command>): void {
     if (!this.#writing || !this.#decideAhead(job)) this.#queue.push(job)
     this.#running ??= this.#run()
+  }
+
+  /** Is there a full batch that was decided on what a commit under way leaves behind? */
+  get #couldFollow(): boolean {
+    if (!this.#writing?.committing || this.#passedOver || !this.#guesses) return false
+    return (this.#ahead?.jobs.length ?? 0) >= this.#most
   }
 
   async close(): Promise<void> {
@@ -96,17 +117,38 @@ export class Lane<State, Command, F extends Fact> {
     await new Promise(setImmediate) // whatever else arrives in this turn joins the first batch
     let settle = () => {}
     while (this.waiting > 0) {
-      settle = await this.#carryOut(this.#take(), settle)
+      let carried = this.#carryOut(this.#take(), settle)
+      // A full batch need not wait for the commit before it: it is sent behind it, so that Postgres goes from one to the next.
+      while (await this.#fillsUpDuring(carried)) {
+        this.#session?.flush()
+        const next = this.#carryOut(this.#take())
+        ;(await carried)()
+        carried = next
+      }
+      settle = await carried
     }
     this.#running = undefined
     settle()
     if ('idle' in this.#patience && !this.#running) this.#patience.idle()
   }
 
+  /** Is there a full batch decided ahead before this one is committed? */
+  #fillsUpDuring(carried: Promise<unknown>): Promise<boolean> {
+    return new Promise<boolean>((resolve) => {
+      this.#full = () => resolve(true)
+      if (this.#couldFollow) resolve(true)
+      void carried.then(() => resolve(false))
+    }).finally(() => {
+      this.#full = () => {}
+    })
+  }
+
   #take() {
     const ahead = this.#ahead
     this.#ahead = undefined
-    const room = MAX_BATCH - (ahead?.jobs.length ?? 0)
+    this.#passedOver = false
+    // However many are decided ahead, those that could not be have their share of each batch.
+    const room = Math.max(this.#most - (ahead?.jobs.length ?? 0), Math.ceil(this.#most / 4))
     return { ahead, undecided: this.#queue.splice(0, room).filter((job) => this.#inTime(job)) }
   }
 
@@ -125,14 +167,17 @@ export class Lane<State, Command, F extends Fact> {
   /** False if the command touches what is not known. Entities without versions are not, unless the decider says what they refer to. */
   #decideAhead(job: Job<Command>): boolean {
     const ahead = (this.#ahead ??= new Batch(this.#source))
-    if (ahead.jobs.length >= MAX_BATCH || job.touches.length === 0 || job.tries > 0) return false
+    if (ahead.jobs.length >= this.#most) return false
     job.touches = this.#reach(ahead, job.touches)
     const created = this.#source.decider.creates?.(job.command)
-    for (const entity of job.touches) {
-      if (!ahead.has(entity) && !this.#known.has(entity) && !created?.includes(entity)) return false
+    const known = (entity: EntityId) => ahead.has(entity) || this.#known.has(entity) || created?.includes(entity)
+    if (job.touches.length === 0 || job.tries > 0 || !job.touches.every(known)) {
+      this.#passedOver = true
+      return false
     }
     for (const entity of job.touches) if (!ahead.has(entity)) ahead.assume(entity, this.#known.get(entity))
     ahead.decide(job, new Date(this.#clock.database + performance.now() - this.#clock.here))
+    if (this.#couldFollow) this.#full()
     return true
   }
 
@@ -150,14 +195,14 @@ export class Lane<State, Command, F extends Fact> {
   }
 
   /** The writes are on their way: remembers what they leave behind, and decides what waits on it. */
-  #lookAhead(states: Map<EntityId, Versioned<State>>) {
+  #lookAhead(turn: Turn, states: Map<EntityId, Versioned<State>>) {
     if (this.#patience.waitMs > 0) return
     const { refersTo } = this.#source.decider
     for (const [entity, state] of states) {
       if (state.version > 0 || (state.state && refersTo?.(entity, state.state))) this.#known.set(entity, state)
       else this.#known.delete(entity)
     }
-    this.#writing = true
+    this.#writing = turn
     this.#queue = this.#queue.filter((job) => !this.#decideAhead(job))
   }
 
@@ -168,9 +213,11 @@ export class Lane<State, Command, F extends Fact> {
   async #carryOut(taken: Taken<State, Command, F>, settleLast = () => {}): Promise<() => void> {
     const jobs = [...(taken.ahead?.jobs ?? []), ...taken.undecided]
     const sent = once(settleLast)
+    const turn: Turn = { guessing: false, committing: false }
+    this.#writing = undefined // what comes now is decided on what this batch leaves behind
     try {
       if (jobs.length === 0) return () => {}
-      const batch = await this.#commit(jobs, taken, sent)
+      const batch = await this.#commit(turn, jobs, taken, sent)
       return () => {
         batch.settle()
         failpoint('answered')
@@ -179,17 +226,16 @@ export class Lane<State, Command, F extends Fact> {
       this.#known.clear()
       this.#queue.unshift(...(this.#ahead?.jobs ?? []))
       this.#ahead = undefined
-      this.#session?.release(error)
-      this.#session = undefined
-      return this.#recover(jobs, error)
+      turn.session?.release(error)
+      if (this.#session === turn.session) this.#session = undefined
+      return this.#recover(turn, jobs, error)
     } finally {
       sent()
-      this.#writing = false
-      this.#guessing = false
+      if (this.#writing === turn) this.#writing = undefined
     }
   }
 
-  async #recover(jobs: Job<Command>[], error: unknown): Promise<() => void> {
+  async #recover(turn: Turn, jobs: Job<Command>[], error: unknown): Promise<() => void> {
     if (isConnectionLoss(error)) {
       await this.#again(jobs)
       return () => {}
@@ -198,7 +244,7 @@ export class Lane<State, Command, F extends Fact> {
       job.pending = undefined // anything but a lost connection is an answer: rolled back
       job.commitSent = false
     }
-    if (this.#guessing) {
+    if (turn.guessing) {
       this.#noGuessUntil = performance.now() + 1_000
       this.#queue.unshift(...jobs)
     } else if (isClash(error) && jobs.every((job) => job.clashes++ < CLASHES)) this.#queue.unshift(...jobs)
@@ -217,6 +263,7 @@ export class Lane<State, Command, F extends Fact> {
   }
 
   async #commit(
+    turn: Turn,
     jobs: Job<Command>[],
     { ahead, undecided }: Taken<State, Command, F>,
     sent: () => void,
@@ -224,7 +271,7 @@ export class Lane<State, Command, F extends Fact> {
     const { store } = this.#source
     const { waitMs } = this.#patience
     failpoint('before-begin')
-    const session = (this.#session ??= await this.#db.reserve())
+    const session = (turn.session = this.#session ??= await this.#db.reserve())
     const ids = [...new Set(jobs.flatMap((job) => job.touches))].sort()
     const keyed = jobs.filter((job) => job.fingerprint !== null)
     const looked = Promise.all([
@@ -233,7 +280,8 @@ export class Lane<State, Command, F extends Fact> {
       waitMs > 0 ? this.#wait(session, ids) : store.load(session, ids, { skipLocked: true }),
       session<{ now: number }>`select (extract(epoch from clock_timestamp()) * 1000)::float8 as now`,
     ])
-    const guessed = ahead && undecided.length === 0 && this.#guesses ? this.#writeGuess(session, ahead) : undefined
+    const guessed =
+      ahead && undecided.length === 0 && this.#guesses ? this.#writeGuess(turn, session, ahead) : undefined
     if (!guessed) sent()
     const [, known, loaded, [clock]] = await looked
     failpoint('rows-locked')
@@ -256,15 +304,17 @@ export class Lane<State, Command, F extends Fact> {
       if (guessed.error) throw guessed.error
     } else {
       const written = Promise.all([this.#write(session, batch), settled])
-      this.#lookAhead(batch.states)
+      this.#lookAhead(turn, batch.states)
       await written
     }
     failpoint('states-written')
     for (const { job } of batch.done) job.commitSent = true
     const appending = this.#appendAndCommit(session, batch.events, guessed?.written)
+    turn.committing = true
+    if (this.#couldFollow) this.#full()
     if (guessed) {
       sent()
-      this.#lookAhead(batch.states)
+      this.#lookAhead(turn, batch.states)
     }
     const appended = await appending
     failpoint('committed')
@@ -284,7 +334,7 @@ export class Lane<State, Command, F extends Fact> {
    * Writes what was decided ahead before its locks have answered, so that Postgres never waits for us; only the append waits until the guess is
    * confirmed. A row that somebody else holds must not hold up the batch: the guess is dropped after a moment.
    */
-  #writeGuess(session: Session, batch: Batch<State, Command, F>) {
+  #writeGuess(turn: Turn, session: Session, batch: Batch<State, Command, F>) {
     session.flush()
     const written = Promise.all([
       lockTimeout(session, GUESS_LOCK_MS),
@@ -296,7 +346,7 @@ export class Lane<State, Command, F extends Fact> {
     written.catch((error) => {
       guess.error = error
     })
-    this.#guessing = true
+    turn.guessing = true
     return guess
   }
 
