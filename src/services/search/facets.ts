@@ -41,14 +41,13 @@ export function facetsOf(all: Counts, ofFields: readonly Counts[]): Facets {
   }
 }
 
-const oneLine = (text: string) => `translate(${text}, chr(30) || chr(31), '  ')`
-
+/** Tags come last: they are as many as they are. No tag holds the separator, and who puts it into a category has one that is counted as another. */
 const columns: Record<Field, string> = {
-  category: oneLine(`coalesce(category, '')`),
-  vendor: oneLine(`coalesce(vendor_id, '')`),
-  tag: oneLine(`array_to_string(tags, chr(29))`),
+  category: `coalesce(category, '')`,
+  vendor: `coalesce(vendor_id, '')`,
   price: `coalesce(price_min::text, '')`,
   available: `case when offered and in_stock then '1' else '0' end`,
+  tag: `array_to_string(tags, chr(31))`,
 }
 const fields = Object.keys(columns) as Field[]
 
@@ -69,7 +68,7 @@ export function tally(lines: string | null, chosen: readonly Field[], each: numb
     for (const [n, field] of chosen.entries()) {
       const values = found[n] as Map<string, number>
       const text = texts[n] ?? ''
-      if (field === 'tag') for (const tag of text.split('\x1d')) count(values, tag)
+      if (field === 'tag') for (const tag of texts.slice(n)) count(values, tag)
       else count(values, field === 'price' && text !== '' ? String(bracketOf(Number(text))) : text)
     }
   }

@@ -10,11 +10,10 @@ interface Shape {
 /** By their text, which is made of nothing that a caller wrote: so there are not many. */
 const shapes = new Map<string, Shape>()
 
-// biome-ignore lint/suspicious/noExplicitAny: a row has the shape its statement gives it
-export function prepared(db: Sql, text: string, values: unknown[]): Promise<Rows<any>> {
+export function prepared<Row>(db: Sql, text: string, values: unknown[]): Promise<Rows<Row>> {
   let shape = shapes.get(text)
   if (!shape) shapes.set(text, (shape = shapeOf(text)))
-  return db(shape.strings, ...shape.places.map((place) => values[place - 1]))
+  return db<Row>(shape.strings, ...shape.places.map((place) => values[place - 1]))
 }
 
 function shapeOf(text: string): Shape {

@@ -3,8 +3,8 @@ import type { Cache } from '../../engine/cache/cache.ts'
 import type { Sql } from '../../engine/database.ts'
 import { type Page, pageOf, placeIn } from '../../engine/http.ts'
 import { cached } from './answer-cache.ts'
-import { Conditions, filtered, without } from './conditions.ts'
-import { type Counted, counting, countsIn, countsOfField, isBroad, run } from './counting.ts'
+import { filtered, without } from './conditions.ts'
+import { counted, countsOfField } from './counting.ts'
 import { type Counts, type Facets, facetsOf, unfiltered } from './facets.ts'
 import {
   type FoundProduct,
@@ -44,7 +44,13 @@ async function answer(db: Sql, cache: Cache, query: SearchQuery, wording: Wordin
     cached(cache, 'page', query, () => pageAndCounts(db, query, wording, order), match),
     Promise.all(
       filtered(query).map((field) =>
-        cached(cache, `facet-${field}`, without(query, field), () => countsOfField(db, query, wording, field), match),
+        cached(
+          cache,
+          `facet-${field}`,
+          without(query, field),
+          () => countsOfField(db, { query, wording }, field),
+          match,
+        ),
       ),
     ),
   ])
@@ -58,24 +64,20 @@ async function pageAndCounts(
   wording: Wording | undefined,
   order: Order,
 ): Promise<{ page: Page<FoundProduct>; counts: Counts }> {
-  const conditions = new Conditions().asked(query, wording)
-  const chosen = unfiltered(query)
-  const counts = counting(conditions, chosen, shown(conditions, query, wording, order))
-  const page = pageAmong('hits', conditions, query, order)
-  const [row] = await run<Counted & { page: string | null }>(
+  const { row, broad, counts } = await counted<{ page: string | null }>(
     db,
-    conditions,
-    `${counts}, (select json_agg(p) from (${page}) p) as page`,
+    { query, wording },
+    unfiltered(query),
+    (conditions) => ({
+      columns: `, ${shown(conditions, query, wording, order)}`,
+      made: `, (select json_agg(p) from (${pageAmong('hits', conditions, query, order)}) p) as page`,
+    }),
   )
-  if (row === undefined) throw new Error('a count has one row')
-  const [rows, counted] = await Promise.all([
-    isBroad(row) ? pageOfBroad(db, query, wording, order) : (JSON.parse(row.page ?? '[]') as FoundRow[]),
-    countsIn(db, row, query, wording, chosen),
-  ])
+  const rows = broad ? await pageOfBroad(db, query, wording, order) : (JSON.parse(row.page ?? '[]') as FoundRow[])
   const { items, next } = pageOf(rows, query.limit, (last) => [order.sort, last.place, last.product_id])
   const sought = wording && soughtWords(wording)
   return {
     page: { items: items.map((item) => foundProduct(item, sought)), ...(next === undefined ? {} : { next }) },
-    counts: counted,
+    counts,
   }
 }
