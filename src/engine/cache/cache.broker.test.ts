@@ -236,6 +236,25 @@ describe('when Redis', () => {
     expect(await fetch(cache, 'new')).toBe('new')
   })
 
+  test('stops answering many readers at once, its connection is ended once, not once a reader', async () => {
+    const cache = await openCache('redis')
+    await fetch(cache, 'old')
+    const warnings: Error[] = []
+    const warned = (warning: Error) => void warnings.push(warning)
+    process.on('warning', warned)
+    redis.pause()
+    try {
+      const keys = Array.from({ length: 40 }, (_, n) => `k${n}`)
+      await Promise.all(keys.map((key) => fetch(cache, 'read', { key })))
+      await delay(0) // a warning is told in the next turn
+    } finally {
+      redis.resume()
+      process.off('warning', warned)
+    }
+    await back(cache)
+    expect(warnings).toEqual([])
+  })
+
   test('a reader that was under way while it died puts nothing stale back', async () => {
     const cache = await openCache('redis')
     const slow = pausedReader(cache, 'old')

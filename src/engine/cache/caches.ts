@@ -15,17 +15,18 @@ export interface CacheOptions {
 }
 
 export class Caches {
-  readonly #link: RedisLink | undefined
+  /** To Redis, when there is one; for others of the process too. */
+  readonly link: RedisLink | undefined
   readonly #open = new Map<string, Cache>()
 
   /** With a URL of Redis they are shared; it is asked for nothing before a cache is used. */
   constructor(log: Logger, redisUrl?: string) {
-    this.#link = redisUrl === undefined ? undefined : new RedisLink(redisUrl, log)
+    this.link = redisUrl === undefined ? undefined : new RedisLink(redisUrl, log)
   }
 
   open(name: string, { maxEntries = entriesMax, generations }: CacheOptions = {}): Cache {
     if (this.#open.has(name)) throw new Error(`there is a cache ${name} already`)
-    const link = this.#link
+    const link = this.link
     const parts = link
       ? {
           kept: 'redis' as const,
@@ -53,15 +54,15 @@ export class Caches {
 
   /** Redis is wanted and not there. */
   get fallback(): boolean {
-    return this.#link !== undefined && !this.#link.up
+    return this.link !== undefined && !this.link.up
   }
 
   /** After the first try to reach Redis. */
   async ready(): Promise<void> {
-    await this.#link?.connect()
+    await this.link?.connect()
   }
 
   async close(): Promise<void> {
-    await this.#link?.close()
+    await this.link?.close()
   }
 }

@@ -35,6 +35,8 @@ export class RedisLink {
   #opening: Promise<void> | undefined
   #client: Redis | undefined
   #up = false
+  /** Grows each time it is back. */
+  #life = 0
   #told = false
   #closed = false
 
@@ -54,10 +56,12 @@ export class RedisLink {
       void this.connect()
       throw new RedisGone('Redis is not there')
     }
+    const life = this.#life
     try {
       return await work(this.#client)
     } catch (error) {
-      this.#lost(error)
+      // The first that fails hangs up, for all that wait: a later one must not end the connection that came after.
+      if (this.#up && life === this.#life) this.#lost(error)
       throw new RedisGone('Redis did not answer', { cause: error })
     }
   }
@@ -95,6 +99,7 @@ export class RedisLink {
       await client.set(epochKey, randomUUID())
       if (this.#closed) return
       this.#up = true
+      this.#life++
       if (this.#told) this.#log.info('Redis is back; the cache begins anew')
       this.#told = false
     } catch (error) {
