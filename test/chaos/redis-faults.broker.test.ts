@@ -105,7 +105,7 @@ function startTraffic() {
         done.counts >= from.counts + times &&
         done.prices >= from.prices + times &&
         done.reads.every((reads, n) => reads >= (from.reads[n] ?? 0) + times)
-      await Promise.race([until(isDone), all])
+      await Promise.race([until(isDone, 60_000), all])
     },
     async stop() {
       stopped = true
@@ -164,7 +164,7 @@ test.each<[string, boolean, () => Promise<unknown>, () => unknown]>([
       await traffic.more(5)
       await fault()
       // None of this waits for Redis: it is as it is until all of it is done.
-      await traffic.more(20)
+      await traffic.more(15)
       expect([await isFallback(shops[0]), await isFallback(shops[1])]).toEqual([isGone, isGone])
     } finally {
       await heal()
