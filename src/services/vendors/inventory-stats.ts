@@ -1,5 +1,6 @@
-/** A vendor's inventory at a glance (document D, getVendorInventoryStats), read from what catalog and inventory keep: never behind them. */
-import type { Sql } from '../../engine/database.ts'
+/** A vendor's inventory at a glance (document D, getVendorInventoryStats), of this moment. */
+import type { Database, Sql } from '../../engine/database.ts'
+import { contributions, countOnce, dueLines } from './counting.ts'
 
 export interface InventoryStats {
   vendorId: string
@@ -19,57 +20,73 @@ export interface InventoryStats {
 }
 
 interface Row {
-  category: string | null
+  category: string
   products: number
-  out: number
+  gone: number
   limited: number
   on_hand: number
   reserved: number
   available: number
 }
 
-/** All zero for a vendor nobody has heard of. A product without stock items is available, as the storefront has it. */
-export async function inventoryStatsOf(sql: Sql, vendorId: string): Promise<InventoryStats> {
-  const rows = await sql<Row>`
-    with due as (
-      select l.sku, l.warehouse_id, sum(l.quantity)::bigint as quantity
-      from   inventory.reservations r
-      join   inventory.reservation_lines l on l.reservation_id = r.id and l.released_at is null
-      where  r.status = 'held' and r.expires_at <= statement_timestamp()
-      group  by l.sku, l.warehouse_id
-    ), sold as (
-      select id, category, (state ->> 'isAvailable')::boolean as shown
-      from   catalog.products
-      where  vendor_id = ${vendorId} and not deleted and status = 'active'
-    ), stocked as (
-      select s.product_id, max(s.reorder_threshold) as threshold, sum(l.on_hand) as on_hand,
-             sum(l.reserved - coalesce(due.quantity, 0)) as reserved,
-             sum(greatest(0, l.on_hand - l.backordered - l.reserved + coalesce(due.quantity, 0) - l.safety_stock + l.backorder)) as available
-      from   sold
-      join   inventory.stock s on s.product_id = sold.id and s.active
-      join   inventory.levels l on l.sku = s.sku
-      left   join due on due.sku = l.sku and due.warehouse_id = l.warehouse_id
-      group  by s.product_id
-    )
-    select sold.category, count(*) as products,
-           count(*) filter (where not shown or available <= 0) as out,
-           count(*) filter (where shown and available > 0 and available <= threshold) as limited,
-           coalesce(sum(on_hand), 0)::bigint as on_hand, coalesce(sum(reserved), 0)::bigint as reserved,
-           coalesce(sum(available), 0)::bigint as available
-    from   sold
-    left   join stocked on stocked.product_id = sold.id
-    group  by sold.category
-    order  by sold.category`
+/** All zero for a vendor nobody has heard of. While more has happened than a step counts, it looks at every product. */
+export async function inventoryStatsOf(db: Database, vendorId: string): Promise<InventoryStats> {
+  const counted = await countOnce(db)
+  return statsFrom(vendorId, await (counted ? kept(db, vendorId) : looked(db, vendorId)))
+}
+
+const sums = `sum(products)::bigint as products, sum(gone)::bigint as gone, sum(limited)::bigint as limited,
+  sum(on_hand)::bigint as on_hand, sum(reserved)::bigint as reserved, sum(available)::bigint as available`
+
+/** What was counted, with the few products that something held past its time looked at anew. */
+async function kept(sql: Sql, vendorId: string): Promise<Row[]> {
+  const held = await sql.text<{ product_id: string }>(
+    `select distinct k.product_id
+     from   (${dueLines}) d
+     join   inventory.stock s on s.sku = d.sku
+     join   vendors.products k on k.product_id = s.product_id and k.vendor_id = $1`,
+    [vendorId],
+  )
+  const totals =
+    'select category, products, gone, limited, on_hand, reserved, available from vendors.totals where vendor_id ='
+  if (held.length === 0) return sql.text<Row>(`${totals} $1 and products > 0 order by category`, [vendorId])
+  return sql.text<Row>(
+    `select category, ${sums}
+     from (
+       ${totals} $2
+       union all
+       select category, -1, -gone, -limited, -on_hand, -reserved, -available
+       from   vendors.products where product_id = any(string_to_array($1, chr(30))) and vendor_id = $2
+       union all
+       select category, 1, gone, limited, on_hand, reserved, available from (${contributions(true)}) now where vendor_id = $2
+     ) parts
+     group  by category
+     having sum(products) > 0
+     order  by category`,
+    [held.map(({ product_id }) => product_id).join('\x1e'), vendorId],
+  )
+}
+
+async function looked(sql: Sql, vendorId: string): Promise<Row[]> {
+  const [all] = await sql<{ ids: string | null }>`
+    select string_agg(id, chr(30)) as ids from catalog.products where vendor_id = ${vendorId} and not deleted`
+  return sql.text<Row>(
+    `select category, ${sums} from (select *, 1 as products from (${contributions(true)}) c) each group by category order by category`,
+    [all?.ids ?? ''],
+  )
+}
+
+function statsFrom(vendorId: string, rows: Row[]): InventoryStats {
   const sum = (field: Exclude<keyof Row, 'category'>) => rows.reduce((total, row) => total + row[field], 0)
   return {
     vendorId,
     totalProducts: sum('products'),
-    availableProducts: sum('products') - sum('out') - sum('limited'),
+    availableProducts: sum('products') - sum('gone') - sum('limited'),
     limitedProducts: sum('limited'),
-    outOfStockProducts: sum('out'),
+    outOfStockProducts: sum('gone'),
     onHand: sum('on_hand'),
     reserved: sum('reserved'),
     available: sum('available'),
-    categories: rows.flatMap(({ category, products }) => (category === null ? [] : [{ category, products }])),
+    categories: rows.flatMap(({ category, products }) => (category === '' ? [] : [{ category, products }])),
   }
 }

@@ -1,9 +1,14 @@
-/** Vendors: what a vendor's products and stock come to. It keeps nothing of its own, so there is nothing to follow. */
+/** Vendors: what a vendor's products and stock come to. What it keeps are sums, counted up to the log's end by whoever asks. */
 import { z } from 'zod'
+import type { Sql } from '../../engine/database.ts'
+import { pause } from '../../engine/deadline.ts'
+import type { Finding } from '../../engine/finding.ts'
 import type { App } from '../../engine/http.ts'
 import type { Engine, Service } from '../../engine/service.ts'
 import { plainText } from '../../engine/text.ts'
+import { countOnce } from './counting.ts'
 import { inventoryStatsOf } from './inventory-stats.ts'
+import { verifyVendors } from './verify.ts'
 
 const stats = z.object({
   vendorId: z.string(),
@@ -17,9 +22,28 @@ const stats = z.object({
   categories: z.array(z.object({ category: z.string(), products: z.int() })),
 })
 
-export function vendorsService({ db }: Engine): Service<App> {
+/** So that who asks has little to count. */
+const EVERY_MS = 2_000
+
+export interface VendorsService extends Service<App> {
+  verify(sql: Sql): Promise<Finding[]>
+}
+
+export function vendorsService({ db, log }: Engine): VendorsService {
   return {
     name: 'vendors',
+    schema: new URL('./schema/', import.meta.url),
+    verify: verifyVendors,
+    async run(signal) {
+      while (!signal.aborted) {
+        try {
+          while (!signal.aborted && !(await countOnce(db)));
+        } catch (error) {
+          if (!signal.aborted) log.warn({ err: error }, 'vendors could not be counted; trying again')
+        }
+        await pause(EVERY_MS, signal)
+      }
+    },
     routes(app) {
       app.get(
         '/vendors/:id/inventory-stats',
