@@ -17,7 +17,7 @@ seededTest(
     const { url } = await createTestDatabase()
     const db = openDatabase(url)
     const wire = await openWire(url)
-    const host = await startHost(wire.url, { consume: true, options: { deadlineMs: 3_000 } })
+    const host = await startHost(wire.url, { consume: true, options: { deadlineMs: 3_000, batchMost: 4 } })
     await watch(db)
     await owns(db, host.name)
     const keyed = startWorkload(() => host, random, { callers: 12, pauseMs: 3 })

@@ -38,7 +38,7 @@ seededTest(
     const admin = openDatabase(server.url)
     await admin.text(`create database restarts_${seed}`)
     await admin.close()
-    const host = await startHost(url.href, { consume: true, options: { deadlineMs: 8_000 } })
+    const host = await startHost(url.href, { consume: true, options: { deadlineMs: 8_000, batchMost: 4 } })
     const db = openDatabase(url.href)
     await watch(db)
     await owns(db, host.name)
