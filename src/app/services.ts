@@ -26,6 +26,7 @@ import { cachesService } from './caches.ts'
 import type { Config } from './config.ts'
 import { feedsService } from './feeds/service.ts'
 import { sellingFrom } from './selling.ts'
+import { syncMirrorService } from './sync-mirror.ts'
 
 export function wire(
   engine: Engine,
@@ -41,6 +42,7 @@ export function wire(
     | 'notifications'
     | 'feeds'
     | 'redisUrl'
+    | 'syncMirrorHours'
   >,
 ) {
   const caches = new Caches(engine.log, config.redisUrl)
@@ -94,6 +96,7 @@ export function wire(
     // questions over several of them
     vendors: vendorsService(engine),
     caches: cachesService(caches),
+    'sync-mirror': syncMirrorService(engine, caches.link, config.syncMirrorHours),
     // what comes from other systems
     feeds: feedsService(engine, { catalog, inventory }, config.feeds),
   } satisfies Record<ServiceName, Service<App>>
@@ -119,6 +122,7 @@ export const serviceNames = [
   'notifications',
   'vendors',
   'caches',
+  'sync-mirror',
   'feeds',
 ] as const
 
