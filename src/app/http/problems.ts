@@ -70,7 +70,7 @@ function refusalOf(error: unknown, request: FastifyRequest): Refusal {
     const part = partOf[validationContext ?? ''] ?? 'body'
     return part === 'body' && request.body == null
       ? one('json', '', 'is missing; send a JSON object')
-      : fields(validation, part)
+      : fields(validation, part, part === 'body' ? request.body : part === 'query' ? request.query : undefined)
   }
   return framework[code ?? '']?.(error, request) ?? database(error, request) ?? { code: 'internal' }
 }
@@ -109,8 +109,8 @@ const summary = (errors: FieldError[]) => {
   return errors.length > 3 ? `${shown.join('; ')}; and ${errors.length - 3} more` : shown.join('; ')
 }
 
-/** Zod's issues as fields: `lines.0.quantity`. An unknown field is named itself, not the object it was found in. */
-function fields(validation: NonNullable<FastifyError['validation']>, part: RequestPart): Refusal {
+/** Zod's issues as fields: `lines.0.quantity`. An unknown field is named itself, not the object it was found in; what is not given is missing. */
+function fields(validation: NonNullable<FastifyError['validation']>, part: RequestPart, given: unknown): Refusal {
   const errors = validation.flatMap((issue): FieldError[] => {
     const field = issue.instancePath.slice(1).replaceAll('/', '.')
     const unknown = issue.keyword === 'unrecognized_keys' ? issue.params?.keys : undefined
@@ -121,11 +121,19 @@ function fields(validation: NonNullable<FastifyError['validation']>, part: Reque
         message: 'is not a field of this',
       }))
     }
-    return [{ in: part, field: clip(field), message: issue.message ?? 'is not valid' }]
+    const missing =
+      issue.keyword === 'invalid_type' && given !== undefined && field !== '' && at(given, field) === undefined
+    return [{ in: part, field: clip(field), message: missing ? 'is missing' : (issue.message ?? 'is not valid') }]
   })
   const some = errors.slice(0, 50)
   return { code: 'invalid-request', detail: summary(errors), extensions: { errors: some }, status: statusOf(errors) }
 }
+
+/** What stands at `lines.0.quantity`. */
+const at = (value: unknown, field: string): unknown =>
+  field
+    .split('.')
+    .reduce<unknown>((within, name) => (within as Record<string, unknown> | null | undefined)?.[name], value)
 
 const clip = (text: string) => (text.length > 200 ? `${text.slice(0, 200).toWellFormed()}…` : text)
 

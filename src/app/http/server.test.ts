@@ -305,3 +305,11 @@ test('a path that climbs out stays what it is', async () => {
   )
   expect(dots).toMatch(/^HTTP\/1.1 400 /)
 })
+
+test('what is wrong with a field is said in words: what is missing, of another kind, out of bounds', async () => {
+  const send = async (payload: object) =>
+    (await server.app.inject({ method: 'POST', url: '/orders', headers: admin, payload })).json().detail
+  expect(await send({})).toBe('lines: is missing')
+  expect(await send({ lines: 'many' })).toBe('lines: must be a list')
+  expect(await send({ lines: [{ quantity: 1 }] })).toBe('lines.0.sku: is missing')
+})

@@ -8,15 +8,18 @@ import Fastify, { errorCodes, type FastifyReply, type FastifyRequest, LogControl
 import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Logger } from 'pino'
 import { Histogram, type Registry } from 'prom-client'
-import type { z } from 'zod'
+import { z } from 'zod'
 import { Rejected } from '../../engine/decider.ts'
 import { type App, correlationOf, invalidRequest } from '../../engine/http.ts'
 import type { Service } from '../../engine/service.ts'
+import { wording } from '../../engine/wording.ts'
 import type { Auth } from './auth.ts'
 import { readJson } from './json.ts'
 import { openApi } from './openapi.ts'
 import { catalogue } from './problem-catalogue.ts'
 import { answerProblem, problemOf } from './problems.ts'
+
+z.config({ localeError: wording })
 
 export interface HttpSettings {
   /** Requests a second and address; 0 for no limit. */

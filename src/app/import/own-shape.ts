@@ -1,10 +1,14 @@
 /** Products in our own shape: the body of `POST /products`, amounts in minor units; a variant may carry its `stock` besides. */
+import { z } from 'zod'
+import { wording } from '../../engine/wording.ts'
 import { normalProduct, productInput } from '../../services/catalog/product.ts'
 import { FirstSeen } from './first-seen.ts'
 import type { JsonRecord } from './json.ts'
 import { asIdentifier, slug } from './names.ts'
 import type { Draft, StockLine } from './products.ts'
 import type { Problem } from './report.ts'
+
+z.config({ localeError: wording })
 
 /** Reads elements one by one; remembers ids and SKUs, for each may come once. */
 export class OwnShapeReader {
