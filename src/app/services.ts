@@ -57,7 +57,7 @@ export function wire(
   const changing = joint(engine, [catalogSource, stock])
   const catalog = catalogService(engine, { joint: changing, stock, counting: inventory.counting }, caches)
   const payments = paymentsService(engine, config.payments)
-  const carts = cartsService(engine)
+  const carts = cartsService(engine, { liveConnections: config.storefront.liveConnections })
   return {
     // sources
     catalog,

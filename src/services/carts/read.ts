@@ -93,14 +93,21 @@ function viewOf({ version, cart: kept, checkoutId, goods }: Row): CartView {
   const now = new Map((goods ?? []).map((row) => [row.sku, goodsFrom(row)]))
   // What was bought is not sold any more to this cart.
   const lines = checkoutId === null ? cart.lines.map((line) => marked(line, now.get(line.sku))) : cart.lines
-  const inTheWay = lines.some(({ notices }) => notices.some(({ kind }) => kind !== 'price-changed'))
   return {
     ...cart,
     lines,
-    status: cart.mergedInto !== undefined ? 'merged' : checkoutId === null ? 'open' : 'bought',
-    checkoutId,
-    buyable: checkoutId === null && lines.length > 0 && !inTheWay,
+    ...standing({ ...cart, lines }, checkoutId),
     version,
     syncToken: syncToken(cartEntity(cart.id), version),
   }
+}
+
+/** What may be done with it, by what is said of its lines. */
+export function standing(
+  { lines, mergedInto }: Cart,
+  checkoutId: string | null,
+): Pick<CartView, 'status' | 'checkoutId' | 'buyable'> {
+  const status = mergedInto !== undefined ? 'merged' : checkoutId === null ? 'open' : 'bought'
+  const inTheWay = lines.some(({ notices }) => notices.some(({ kind }) => kind !== 'price-changed'))
+  return { status, checkoutId, buyable: status === 'open' && lines.length > 0 && !inTheWay }
 }

@@ -6,6 +6,8 @@ import type { App } from '../../engine/http.ts'
 import type { Engine, Service } from '../../engine/service.ts'
 import { cartsProjection } from './carts-projection.ts'
 import { type CartsCommand, cartsDecider } from './decider.ts'
+import { LiveCarts } from './live.ts'
+import { liveCartRoutes } from './live-routes.ts'
 import { type CartView, goodsOf, readCart } from './read.ts'
 import { cartRoutes } from './routes.ts'
 import { cartsStore } from './store.ts'
@@ -20,22 +22,41 @@ export interface CartsService extends Service<App> {
   goods(skus: string[]): Promise<Goods[]>
   /** Tells a page of carts what became of their lines; answers whether more is left. */
   tellOnce(): Promise<boolean>
+  /** How many follow a cart live in this process. */
+  liveFollowers(): number
+  /** Tells those who follow live what was not heard of. */
+  beat(): Promise<void>
   verify(sql: Sql): Promise<Finding[]>
 }
 
-export function cartsService(engine: Engine): CartsService {
+export interface CartsOptions {
+  /** How many may follow a cart live in one process. */
+  liveConnections?: number
+}
+
+export function cartsService(engine: Engine, { liveConnections = 1_000 }: CartsOptions = {}): CartsService {
   const { execute } = engine.executor({ name: 'carts', decider: cartsDecider, store: cartsStore })
   const teller = new Teller(engine.db, execute, engine.log)
+  const live = new LiveCarts(engine.db, liveConnections)
+  engine.observe(['cart.*'], (events) => live.heard(events))
   return {
     name: 'carts',
     schema: new URL('./schema/', import.meta.url),
     consumers: [cartsProjection()],
-    routes: (app) => cartRoutes(app, engine.db, execute),
-    run: (signal) => teller.run(signal),
+    routes(app) {
+      cartRoutes(app, engine.db, execute)
+      liveCartRoutes(app, engine.db, live)
+    },
+    async run(signal) {
+      await teller.run(signal)
+      live.close()
+    },
     execute,
     cart: (id) => readCart(engine.db, id),
     goods: (skus) => goodsOf(engine.db, skus),
     tellOnce: () => teller.runOnce(),
+    liveFollowers: () => live.followers,
+    beat: () => live.beat(),
     verify: verifyCarts,
   }
 }
