@@ -3,8 +3,9 @@ import { z } from 'zod'
 import { fieldChange, money } from '../catalog/events.ts'
 
 /**
- * Where an order stands. `pending` has taken nothing yet; `confirmed` has taken its stock; `partly-returned` and `returned` have given
- * some or all of it back after the sale, `cancelled` instead of it.
+ * Where an order stands. `confirmed` has taken its stock, in the transaction that made the order (document B, Flow 1); `partly-returned` and `returned`
+ * have given some or all of it back after the sale, `cancelled` instead of it. `pending` has taken nothing yet: orders of other systems may be, none
+ * of ours is, since what is being bought but not sold yet is a checkout.
  */
 export const orderStatus = z.enum([
   'pending',
