@@ -250,11 +250,55 @@ test('pinned products stand above what the rule takes, whether it takes them or 
   )
   await make('c', { rule: tagged('x'), sort: 'price-asc', productIds: ['d', 'a'] })
   expect(await members('c')).toEqual(['d', 'a', 'b', 'e', 'c'])
-  expect(await members('c', 'price-desc')).toEqual(['d', 'a', 'c', 'b', 'e'])
-  expect(await members('c', 'title-desc')).toEqual(['d', 'a', 'b', 'c', 'e'])
+  expect(await members('c', 'price-desc')).toEqual(['d', 'a', 'c', 'e', 'b']) // the other way round, equal ones too
+  expect(await members('c', 'title-desc')).toEqual(['d', 'a', 'b', 'e', 'c'])
   await change('c', { productIds: [] })
   expect(await members('c')).toEqual(['b', 'e', 'c', 'a'])
   expect(await members('c', 'title-asc')).toEqual(['a', 'c', 'e', 'b'])
+})
+
+test('pages of any size, put together, are all members once in their order, whatever is pinned and however many are equal', async () => {
+  const products = Array.from({ length: 23 }, (_, n) => ({
+    id: `p${String(n).padStart(2, '0')}`,
+    amount: 100 * (n % 4),
+    title: ['same', 'Same', 'other'][n % 3] as string,
+    createdAt: new Date(Date.UTC(2026, 0, 1 + (n % 5), 1, 2, 3, n % 2)).toISOString(),
+  }))
+  await apply(
+    ...products.map(({ id, amount, title, createdAt }) =>
+      productEvent(id, 1, {
+        tags: ['x'],
+        title,
+        createdAt,
+        variants: [{ sku: `s-${id}`, options: {}, price: { amount, currency: 'EUR' } }],
+      }),
+    ),
+  )
+  const pins = ['p07', 'p03', 'p11']
+  await make('c', { rule: tagged('x'), productIds: pins })
+  const collection = await readCollection(engine.db, 'c')
+  const keys = {
+    'price-asc': ({ amount }: (typeof products)[number]) => amount,
+    newest: ({ createdAt }: (typeof products)[number]) => -Date.parse(createdAt),
+    'title-desc': ({ title }: (typeof products)[number]) => (title === 'other' ? 1 : 0),
+  }
+  for (const [sort, key] of Object.entries(keys)) {
+    const way = sort === 'price-asc' ? 1 : -1
+    const rest = products.filter(({ id }) => !pins.includes(id))
+    rest.sort((a, b) => key(a) - key(b) || way * (a.id < b.id ? -1 : 1))
+    const expected = [...pins, ...rest.map(({ id }) => id)]
+    for (const size of [1, 2, 3, 7, 23, 50]) {
+      const seen: string[] = []
+      for (let after: Place | undefined, full = true; full; ) {
+        const rows = await productsOf(engine.db, collection, sort as 'newest', after, size)
+        seen.push(...rows.map((row) => row.product_id))
+        full = rows.length === size
+        const last = rows.at(-1)
+        if (last) after = placeOf(last)
+      }
+      expect([sort, size, ...seen]).toEqual([sort, size, ...expected])
+    }
+  }
 })
 
 test('it explains why a product is in or out', async () => {

@@ -64,39 +64,85 @@ export interface Member {
 
 export type Place = [pin: number, key: string | number, id: string]
 
-/** By what each order sorts, and which way; equal ones by id. A product without a price comes last. */
-const orders: Record<Sort, { key: string; type: string; descending?: true }> = {
-  manual: { key: `''`, type: 'text' },
-  'title-asc': { key: `lower(p.title)`, type: 'text' },
-  'title-desc': { key: `lower(p.title)`, type: 'text', descending: true },
-  'price-asc': { key: 'coalesce(p.price_min, 9007199254740991)', type: 'bigint' },
-  'price-desc': { key: 'coalesce(p.price_min, -1)', type: 'bigint', descending: true },
-  newest: { key: '(extract(epoch from p.created_at) * 1000)::bigint', type: 'bigint', descending: true },
-  oldest: { key: '(extract(epoch from p.created_at) * 1000)::bigint', type: 'bigint' },
+interface Order {
+  /** What an index of schema/004 is made of, word for word. */
+  key: string
+  descending?: true
+  /** The key as a cursor carries it, and back from there. */
+  told?: string
+  back(bound: string): string
+}
+const bigint = (bound: string) => `${bound}::bigint`
+const text = (bound: string) => `${bound}::text`
+const created = {
+  key: 'p.created_at',
+  told: '(extract(epoch from p.created_at) * 1000)::bigint',
+  back: (bound: string) => `timestamptz 'epoch' + ${bound}::bigint * interval '1 ms'`,
+}
+
+/** By what each order sorts, and which way; equal ones by id, the same way. A product without a price comes last. */
+const orders: Record<Sort, Order> = {
+  manual: { key: `''`, back: text },
+  'title-asc': { key: 'lower(p.title)', back: text },
+  'title-desc': { key: 'lower(p.title)', descending: true, back: text },
+  'price-asc': { key: 'coalesce(p.price_min, 9007199254740991)', back: bigint },
+  'price-desc': { key: 'coalesce(p.price_min, -1)', descending: true, back: bigint },
+  newest: { ...created, descending: true },
+  oldest: created,
 }
 const behindAll = 2_147_483_647
 
 /** Its products from behind a place: pins of a rule collection first, in their order, then as sorted; a manual one's sort is that of its picks. */
-export function productsOf(db: Sql, collection: Collection, sort: Sort, after: Place | undefined, limit: number) {
-  const { key, type, descending } = orders[sort]
+export async function productsOf(
+  db: Sql,
+  collection: Collection,
+  sort: Sort,
+  after: Place | undefined,
+  limit: number,
+): Promise<Member[]> {
   // Picks count as places where their order is asked for, and where they are pinned above a rule's products.
-  const pinned = collection.kind === 'rule' || sort === 'manual'
-  const values: unknown[] = [collection.id, limit, pinned ? collection.productIds : []]
+  const pins = collection.kind === 'rule' || sort === 'manual' ? collection.productIds : []
+  const behindPins = after?.[0] === behindAll
+  const pinned = behindPins || pins.length === 0 ? [] : await pinnedOf(db, collection.id, pins, after?.[0] ?? 0, limit)
+  if (pinned.length === limit) return pinned
+  const rest = await sortedOf(
+    db,
+    collection.id,
+    pins,
+    orders[sort],
+    behindPins ? after : undefined,
+    limit - pinned.length,
+  )
+  return [...pinned, ...rest]
+}
+
+const pinnedOf = (db: Sql, id: string, pins: string[], after: number, limit: number) => db<Member>`
+  select m.product_id, p.title, k.pin::int as pin, '' as sort_key
+    from unnest(${pins}::text[]) with ordinality as k (product_id, pin)
+    join collections.members m on m.product_id = k.product_id and m.collection_id = ${id}
+    join collections.products p on p.product_id = k.product_id
+   where k.pin > ${after}
+   order by k.pin
+   limit ${limit}`
+
+/** Every order but that by id alone walks an index over all products; of a collection with few of them Postgres sorts these instead. */
+function sortedOf(db: Sql, id: string, pins: string[], order: Order, after: Place | undefined, limit: number) {
+  const { key, told = key, descending, back } = order
+  const byId = key === `''`
+  const values: unknown[] = [id, limit, pins]
   const bind = (value: unknown) => `$${values.push(value)}`
-  const behind = ([pin, at, id]: Place) => {
-    const [p, k, i] = [`${bind(pin)}::int`, `${bind(at)}::${type}`, `${bind(id)}::text`]
-    return `where pin > ${p} or pin = ${p} and (sort_key ${descending ? '<' : '>'} ${k} or sort_key = ${k} and product_id > ${i})`
-  }
+  const place = (...parts: (string | false)[]) => `(${parts.filter((part) => part !== false).join(', ')})`
+  const columns = place(!byId && key, byId ? 'm.product_id' : 'p.product_id')
+  const behind =
+    after && `and ${columns} ${descending ? '<' : '>'} ${place(!byId && back(bind(after[1])), text(bind(after[2])))}`
+  const way = descending ? 'desc' : 'asc'
   return db.text<Member>(
-    `select * from (
-       select m.product_id, p.title, coalesce(k.pin, ${behindAll})::int as pin, ${key} as sort_key
-         from collections.members m
-         join collections.products p using (product_id)
-         left join unnest($3::text[]) with ordinality as k (product_id, pin) using (product_id)
-        where m.collection_id = $1
-     ) as members ${after ? behind(after) : ''}
-     order by pin, sort_key ${descending ? 'desc' : 'asc'}, product_id
-     limit $2`,
+    `select m.product_id, p.title, ${behindAll} as pin, ${told} as sort_key
+       from collections.members m
+       join collections.products p using (product_id)
+      where m.collection_id = $1 and m.product_id <> all($3::text[]) ${behind ?? ''}
+      order by ${byId ? '' : `${key} ${way}, `}${byId ? 'm' : 'p'}.product_id ${way}
+      limit $2`,
     values,
   )
 }
