@@ -33,6 +33,8 @@ export interface Host {
   /** Stops it as a paused machine would (SIGSTOP); `wake` continues it. */
   freeze(): void
   wake(): void
+  /** Its clock is set to the next of its shifts. */
+  jump(): void
   close(): Promise<void>
 }
 
@@ -58,18 +60,35 @@ export function isStopped(pid: number): boolean {
   return status.slice(status.lastIndexOf(')') + 2, status.lastIndexOf(')') + 3) === 'T'
 }
 
-/** Resolves when the host is ready for commands. `failpoints` as in LOCKSTEP_FAILPOINTS. */
+/** What a process has in memory, in MiB. */
+export function residentMib(pid: number): number {
+  const [, kib = ''] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  return Number(kib) / 1024
+}
+
+const shiftedClock = new URL('./shifted-clock.ts', import.meta.url).href
+
+/** Resolves when the host is ready for commands. `failpoints` as in LOCKSTEP_FAILPOINTS; `clockShiftsMs` makes its clock wrong, `jump` goes on to the next. */
 export async function startHost(
   url: string,
-  settings: Partial<HostSettings> & { failpoints?: string } = {},
+  settings: Partial<HostSettings> & { failpoints?: string; clockShiftsMs?: number[] } = {},
 ): Promise<Host> {
-  const { failpoints = '', consume = false, poison = false, inventory = false, options = {} } = settings
+  const {
+    failpoints = '',
+    clockShiftsMs,
+    consume = false,
+    poison = false,
+    snail = false,
+    inventory = false,
+    options = {},
+  } = settings
   const child = fork(fileURLToPath(new URL('./host.ts', import.meta.url)), {
-    execArgv: [],
+    execArgv: clockShiftsMs ? ['--import', shiftedClock] : [],
     env: {
       PATH: process.env.PATH,
+      CLOCK_SHIFTS_MS: clockShiftsMs?.join(),
       CHAOS_LOG: process.env.CHAOS_LOG,
-      CHAOS_HOST: JSON.stringify({ url, consume, poison, inventory, options } satisfies HostSettings),
+      CHAOS_HOST: JSON.stringify({ url, consume, poison, snail, inventory, options } satisfies HostSettings),
       LOCKSTEP_FAILPOINTS: failpoints,
       LOCKSTEP_FAILPOINT_LOG: failpointLog,
     },
@@ -116,6 +135,7 @@ export async function startHost(
     },
     freeze: () => void child.kill('SIGSTOP'),
     wake: () => void child.kill('SIGCONT'),
+    jump: () => void child.kill('SIGUSR2'),
     async close() {
       child.kill('SIGTERM')
       await exited

@@ -28,7 +28,7 @@ export async function createFeed(db: Sql, given: Feed): Promise<void> {
   const feed = checked(given)
   const { count } = await db`
     insert into feeds.feeds (name, definition, next_at)
-    values (${feed.name}, ${JSON.stringify(feed)}::json, ${nextAfter(feed, new Date())})
+    values (${feed.name}, ${JSON.stringify(feed)}::json, ${nextAfter(feed, await clock(db))})
     on conflict do nothing`
   if (count > 0) return
   const { name } = feed
@@ -40,7 +40,7 @@ export async function changeFeed(db: Sql, name: string, patch: Partial<Feed>): P
   const feed = checked({ ...(await feedOf(db, name)), ...patch })
   await db`
     update feeds.feeds
-    set    definition = ${JSON.stringify(feed)}::json, updated_at = statement_timestamp(), next_at = ${nextAfter(feed, new Date())}
+    set    definition = ${JSON.stringify(feed)}::json, updated_at = statement_timestamp(), next_at = ${nextAfter(feed, await clock(db))}
     where  name = ${name}`
 }
 
@@ -48,6 +48,12 @@ export async function changeFeed(db: Sql, name: string, patch: Partial<Feed>): P
 export async function deleteFeed(db: Sql, name: string): Promise<void> {
   const { count } = await db`delete from feeds.feeds where name = ${name}`
   if (count === 0) throw notFound('feed', name)
+}
+
+/** The database's, by which it is seen that one is due. */
+async function clock(db: Sql): Promise<Date> {
+  const [row] = await db<{ now: Date }>`select statement_timestamp() as now`
+  return row?.now ?? new Date()
 }
 
 /**

@@ -26,7 +26,7 @@ const getScript = `
     local time = redis.call('time')
     redis.call('zadd', KEYS[2], 'xx', time[1] * 1000000 + time[2], KEYS[1])
   else redis.call('zrem', KEYS[2], KEYS[1]) end
-  return text`
+  return { text, redis.call('pttl', KEYS[1]) }`
 
 const renewScript = `for _, key in ipairs(KEYS) do redis.call('set', key, ARGV[1], 'ex', ARGV[2]) end`
 
@@ -57,19 +57,19 @@ export class RedisStore implements Store {
     if (near) return near
     const held = await (early ?? this.#far(key))
     if (held?.generations !== now) return undefined
-    const seconds = (held.until - Date.now()) / 1_000
-    if (seconds > 0) await this.#near.set(key, now, held, seconds)
+    if (held.ms > 0) await this.#near.set(key, now, held, held.ms / 1_000)
     return held
   }
 
   async #far(key: string): Promise<Held | undefined> {
-    const text = await this.#ask((redis) => redis.eval(getScript, 2, key, this.#lru))
-    return typeof text === 'string' ? parsed(text) : undefined
+    const found = await this.#ask((redis) => redis.eval(getScript, 2, key, this.#lru))
+    const [text, ms] = (found ?? []) as [unknown?, unknown?]
+    return typeof text === 'string' ? parsed(text, Number(ms)) : undefined
   }
 
   async set(key: string, generations: string, kept: Kept, seconds: number): Promise<void> {
     const ms = Math.ceil(seconds * 1_000)
-    const text = JSON.stringify({ value: kept.value, generations, until: Date.now() + ms })
+    const text = JSON.stringify({ value: kept.value, generations })
     await this.#near.set(key, generations, kept, seconds)
     const gone = await this.#ask((redis) => redis.eval(setScript, 2, key, this.#lru, text, ms, this.#max))
     this.#evictions += Number(gone ?? 0)
@@ -96,15 +96,15 @@ export class RedisStore implements Store {
 
 interface Held extends Kept {
   generations: string
-  /** Milliseconds since 1970: a copy must not live longer than its original. */
-  until: number
+  /** It lives so many milliseconds yet, by Redis' clock: a copy must not live longer than its original. */
+  ms: number
 }
 
 /** Whatever else stands under a key is no entry. */
-function parsed(text: string): Held | undefined {
+function parsed(text: string, ms: number): Held | undefined {
   try {
-    const held = JSON.parse(text) as Held | null
-    return typeof held?.generations === 'string' && typeof held.until === 'number' ? held : undefined
+    const held = JSON.parse(text) as Omit<Held, 'ms'> | null
+    return typeof held?.generations === 'string' ? { ...held, ms } : undefined
   } catch {
     return undefined
   }
