@@ -6,13 +6,14 @@ import type { System } from './system.ts'
 /** The log's head is held for milliseconds; whoever holds it so long keeps every writer waiting. */
 const HELD_SECONDS = 2
 
-export function readiness({ engine, services }: System): Record<string, Check> {
+export function readiness({ engine, services, disk }: System): Record<string, Check> {
   const { db } = engine
   return {
     async database() {
       await db`select 1`
       return undefined
     },
+    ...(disk && { disk: async () => disk.shortage() }),
     async log() {
       const holder = await headHolder(db)
       if (!holder || holder.seconds < HELD_SECONDS) return undefined

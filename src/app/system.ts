@@ -6,6 +6,7 @@ import { Engine, type EngineOptions } from '../engine/engine.ts'
 import type { App } from '../engine/http.ts'
 import type { Service } from '../engine/service.ts'
 import type { Config } from './config.ts'
+import { Disk } from './disk.ts'
 import type { EmbeddedPostgres } from './postgres.ts'
 import { type ServiceName, type Services, serviceNames, wire } from './services.ts'
 
@@ -27,6 +28,8 @@ export interface System {
   /** Those that this process serves. */
   serving: Service<App>[]
   postgres?: EmbeddedPostgres
+  /** The embedded server's. */
+  disk?: Disk
   /** Lets what is under way finish, ends every connection, and stops the embedded server unless somebody else uses it. */
   close(): Promise<void>
 }
@@ -36,7 +39,9 @@ export async function openSystem(config: Config, options: SystemOptions): Promis
   const postgres = await openPostgres(config, options.log)
   const url = postgres?.url ?? config.databaseUrl ?? ''
   const { log, applied, committed, serve = [] } = options
-  const engine = new Engine({ url, log, ...config.engine, applied, committed })
+  const disk = postgres && new Disk(config.dataDirectory)
+  const shortage = disk && (() => disk.shortage())
+  const engine = new Engine({ url, log, ...config.engine, applied, committed, shortage })
   let services: Services | undefined
   const close = async () => {
     await services?.caches.close()
@@ -49,7 +54,7 @@ export async function openSystem(config: Config, options: SystemOptions): Promis
     const all = services
     const serving = serve.map((name): Service<App> => all[name])
     await engine.install(await installable(engine, services, serving))
-    return { config, engine, services, serving, ...(postgres && { postgres }), close }
+    return { config, engine, services, serving, ...(postgres && { postgres, disk }), close }
   } catch (error) {
     await close().catch(() => {})
     throw error

@@ -35,6 +35,8 @@ export interface EngineOptions {
   /** Events older than so many days leave the log, but each entity's last; undefined keeps all for good. */
   retentionDays?: number | undefined
   applied?: Applied
+  /** Why nothing can be written now; commands are turned away with it. */
+  shortage?: (() => string | undefined) | undefined
   committed?: (source: string, commands: number) => void
 }
 
@@ -78,6 +80,7 @@ export class Engine implements EngineForServices {
       deadlineMs: this.#options.deadlineMs ?? 10_000,
       batchMost: this.#options.batchMost,
       appended: (events) => this.tail.appended(events),
+      shortage: this.#options.shortage,
       ...(this.#options.committed && { committed: this.#options.committed }),
     })
     this.#executors.push(executor)

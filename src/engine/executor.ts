@@ -28,10 +28,19 @@ export interface Executor<Command> {
   close(): Promise<void>
 }
 
+/** What an executor needs beside what its lanes do. */
+export interface ExecutorOptions extends LaneOptions {
+  /** Asked before each command: why nothing can be written now. */
+  shortage?: (() => string | undefined) | undefined
+}
+
+/** Seconds after which there may be room again. */
+const SHORT_SECONDS = 5
+
 export function createExecutor<State, Command, F extends Fact>(
   db: Database,
   source: Source<State, Command, F>,
-  options: LaneOptions,
+  options: ExecutorOptions,
 ): Executor<Command> {
   // A lane for each entity that somebody else holds, while commands wait for it: nobody stands behind what he has nothing to do with.
   const patient = new Map<EntityId, Lane<State, Command, F>>()
@@ -59,7 +68,9 @@ export function createExecutor<State, Command, F extends Fact>(
     },
     execute(command, commandOptions = {}) {
       return new Promise((resolve, reject) => {
-        if (waiting() >= MAX_WAITING) {
+        const shortage = options.shortage?.()
+        if (shortage !== undefined) reject(new Unavailable(shortage, {}, SHORT_SECONDS))
+        else if (waiting() >= MAX_WAITING) {
           reject(new Unavailable(`${source.name} has ${MAX_WAITING} commands waiting; come again in a second`))
         } else fast.push(jobOf(source, command, commandOptions, resolve, reject))
       })

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { OutcomeUnknown, Unavailable } from './unavailable.ts'
 import { GiveUp, RetryAfter, verdict } from './verdict.ts'
 
 const policy = { attempts: 3, firstMs: 100, maxMs: 250 }
@@ -14,6 +15,14 @@ test.each([
   ['a handler that names its time gets it', new RetryAfter(7), 1, 0, { dead: false, retryInMs: 7, counts: false }],
   ['its time is not a try, even at the last', new RetryAfter(7), 3, 0, { dead: false, retryInMs: 7, counts: false }],
   ['rows held by somebody are no try', lockTimeout, 3, 0, { dead: false, retryInMs: 250, counts: false }],
+  [
+    'a command turned away for now is no try',
+    new Unavailable('', {}, 5),
+    3,
+    0,
+    { dead: false, retryInMs: 5_000, counts: false },
+  ],
+  ['nor is one of unknown outcome', new OutcomeUnknown(), 3, 0, { dead: false, retryInMs: 1_000, counts: false }],
   ['what is no error at all counts as one', 'a string', 1, 0, { dead: false, retryInMs: 100, counts: true }],
   ['nothing thrown counts as one', undefined, 3, 0, { dead: true }],
 ] as const)('%s', (_, error, attempt, random, expected) => {

@@ -1,5 +1,6 @@
 /** What a failure means: try again when, or give up. */
 import { isLockTimeout } from './database.ts'
+import { OutcomeUnknown, Unavailable } from './unavailable.ts'
 
 export interface RetryPolicy {
   /** Tries in all, the first included (E, Retry Mechanism: 3, then dead letter). */
@@ -43,6 +44,9 @@ const HELD_MS = 10_000
 export function verdict(error: unknown, attempt: number, policy: RetryPolicy, random = Math.random()): Verdict {
   if (error instanceof GiveUp) return { dead: true }
   if (error instanceof RetryAfter) return { dead: false, retryInMs: error.ms, counts: false }
+  // A command that a handler gave found no room, or no database: nobody's failed try either.
+  if (error instanceof Unavailable || error instanceof OutcomeUnknown)
+    return { dead: false, retryInMs: error.retryAfterSeconds * 1_000, counts: false }
   if (isLockTimeout(error)) return { dead: false, retryInMs: Math.min(policy.maxMs, HELD_MS), counts: false }
   if (attempt >= policy.attempts) return { dead: true }
   const wait = Math.min(policy.maxMs, policy.firstMs * 2 ** (attempt - 1))
