@@ -67,8 +67,7 @@ afterEach(async () => {
 })
 
 /** As one process has it. */
-async function openMirror(lastEvents = 10_000): Promise<SyncMirror> {
-  const link = new RedisLink(redis.url, log)
+async function openMirror(lastEvents = 10_000, link = new RedisLink(redis.url, log)): Promise<SyncMirror> {
   await link.connect()
   ends.push(() => link.close())
   const { db } = engine
@@ -265,6 +264,28 @@ test('while Redis is gone nothing waits for it, and what happened meanwhile is t
     signal.abort()
     await running
   }
+})
+
+test('while Redis is full it is still used by others, and what happened meanwhile is told once there is room', async () => {
+  const link = new RedisLink(redis.url, log)
+  await link.connect()
+  ends.push(() => link.close())
+  const mirror = await openMirror(10_000, link)
+  await happens('a')
+  await mirror.runOnce()
+  await client.config('SET', 'maxmemory', '1')
+  try {
+    await engine.settle()
+    await happens('b')
+    await expect(mirror.runOnce()).rejects.toThrow('OOM')
+    await expect(mirror.runOnce()).rejects.toThrow('OOM')
+    expect(link.up).toBe(true)
+  } finally {
+    await client.config('SET', 'maxmemory', '0')
+  }
+  await mirror.runOnce()
+  expect(await mirrored('a')).toEqual(all('done'))
+  expect(await mirrored('b')).toEqual(all('pending'))
 })
 
 test('what stands under a key and is something else is left alone, and holds up nothing', async () => {

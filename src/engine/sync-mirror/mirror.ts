@@ -15,7 +15,7 @@ import { type Checkpoint, neededBy, troublesOf, withTroubles } from './statuses.
 const TURN_MS = 50
 const IDLE_MS = 1_000
 /** Events of a turn at most, and when the keys of all of them may have to be looked up in the log. */
-const EVENTS_MAX = 2_000
+const EVENTS_MAX = 1_000
 const LOOKED_UP_MAX = 500
 /** Failing keys looked at when a process begins to write. */
 const TROUBLES_MAX = 10_000
@@ -55,6 +55,8 @@ export class SyncMirror {
   #due = new Set<string>()
   #cursor = '0'
   #sweepAt = 0
+  /** There was as much to do as a turn takes. */
+  #full = false
   #told = ''
   #wake: () => void = () => {}
 
@@ -91,6 +93,7 @@ export class SyncMirror {
         const busy = await this.runOnce()
         this.#told = ''
         if (this.#position === undefined) await pause(IDLE_MS, signal)
+        else if (this.#full) continue
         else await this.#rest(busy, signal)
       } catch (error) {
         this.#tell(error)
@@ -137,6 +140,7 @@ export class SyncMirror {
     }
     await this.#write(checkpoints, place, now?.at ?? new Date())
     this.#position = place.position
+    this.#full = events.length === limit
     this.#failureId = failures.at(-1)?.id ?? this.#failureId
     if (swept) this.#cursor = swept.cursor
     // A pass over all that is open goes on at once; the next one begins a second later.

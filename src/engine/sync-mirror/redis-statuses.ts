@@ -24,32 +24,32 @@ const own = {
 const LEASE_MS = 5_000
 /** Entries that a product's history keeps. */
 const HISTORY_MAX = 50
-/** Keys a script writes at most: about a millisecond in which Redis does nothing else. */
-const AT_ONCE = 100
+/** Keys a script writes at most, so that others get their turn, and a pipeline, so that its answer is not taken for overdue. */
+const SCRIPT_MAX = 50
+const PIPELINE_MAX = 500
 
-// A key of another type is somebody else's: it is left alone and told.
+// A key of another type is somebody else's: it is left alone and told. The lease is prolonged last: once a script has written anything, a full
+// Redis refuses it nothing more.
 const writeScript = `
   if redis.call('get', KEYS[1]) ~= ARGV[1] then return false end
-  redis.call('pexpire', KEYS[1], ARGV[2])
   local refused = {}
   for n, subject in ipairs(cjson.decode(ARGV[6])) do
     local hash, times, history = KEYS[3 * n], KEYS[3 * n + 1], KEYS[3 * n + 2]
-    local ok = pcall(function()
+    local ok, trouble = pcall(function()
       local before, fresh = {}, {}
       local held = redis.call('hgetall', hash)
       for i = 1, #held, 2 do before[held[i]] = held[i + 1] end
       for _, name in ipairs(subject.fresh) do fresh[name] = true end
       local open = false
-      local changed = false
+      local now, times_now, became = {}, {}, {}
       for i = 1, #subject.statuses, 2 do
         local name, status = subject.statuses[i], subject.statuses[i + 1]
         if status ~= 'done' then open = true end
         if before[name] ~= status or fresh[name] then
-          changed = true
-          redis.call('hset', hash, name, status)
-          redis.call('hset', times, name, ARGV[5])
+          now[#now + 1], now[#now + 2] = name, status
+          times_now[#times_now + 1], times_now[#times_now + 2] = name, ARGV[5]
           if before[name] or fresh[name] or status ~= 'done' then
-            redis.call('lpush', history, name .. ':' .. (status == 'retrying' and 'retry' or status))
+            became[#became + 1] = name .. ':' .. (status == 'retrying' and 'retry' or status)
           end
         end
         before[name] = nil
@@ -58,17 +58,27 @@ const writeScript = `
         redis.call('hdel', hash, name)
         redis.call('hdel', times, name)
       end
-      if changed then
-        redis.call('ltrim', history, 0, ARGV[4] - 1)
-        for _, key in ipairs({ hash, times, history }) do redis.call('expire', key, ARGV[3]) end
+      if #now > 0 then
+        redis.call('hset', hash, unpack(now))
+        redis.call('hset', times, unpack(times_now))
+        if #became > 0 then
+          redis.call('lpush', history, unpack(became))
+          redis.call('ltrim', history, 0, ARGV[4] - 1)
+          redis.call('expire', history, ARGV[3])
+        end
+        redis.call('expire', hash, ARGV[3])
+        redis.call('expire', times, ARGV[3])
       end
       redis.call(open and 'sadd' or 'srem', KEYS[2], subject.key)
     end)
     if not ok then
+      local text = type(trouble) == 'table' and trouble.err or trouble
+      if not string.find(text, 'WRONGTYPE') then return redis.error_reply(text) end
       redis.call('srem', KEYS[2], subject.key)
       refused[#refused + 1] = subject.key
     end
   end
+  redis.call('pexpire', KEYS[1], ARGV[2])
   return refused`
 
 const acquireScript = `
@@ -79,8 +89,8 @@ const acquireScript = `
 
 const placeScript = `
   if redis.call('get', KEYS[1]) ~= ARGV[1] then return false end
-  redis.call('pexpire', KEYS[1], ARGV[2])
   redis.call('set', KEYS[2], ARGV[3])
+  redis.call('pexpire', KEYS[1], ARGV[2])
   if ARGV[4] == 'end' then redis.call('del', KEYS[3]) elseif ARGV[4] ~= '' then redis.call('set', KEYS[3], ARGV[4]) end
   return 1`
 
@@ -104,6 +114,23 @@ export interface Place {
 /** Does something with Redis; rejects when it is gone. */
 export type Use = <Result>(work: (redis: Redis) => Promise<Result>) => Promise<Result>
 
+/** What Redis refuses, such as writes while it is full, is no reason to hang up. */
+function refusable(use: Use): Use {
+  return async (work) => {
+    const { result, refused } = await use((redis) =>
+      work(redis).then(
+        (result) => ({ result, refused: undefined }),
+        (error: Error) => {
+          if (error.name !== 'ReplyError') throw error
+          return { result: undefined, refused: error }
+        },
+      ),
+    )
+    if (refused) throw refused
+    return result as Awaited<ReturnType<typeof work>>
+  }
+}
+
 export class RedisStatuses {
   readonly #use: Use
   readonly #token: string
@@ -111,7 +138,7 @@ export class RedisStatuses {
 
   /** `seconds`: how long a product's keys stay after its last change. */
   constructor(use: Use, token: string, seconds: number) {
-    this.#use = use
+    this.#use = refusable(use)
     this.#token = token
     this.#seconds = seconds
   }
@@ -153,14 +180,22 @@ export class RedisStatuses {
   }
 
   /**
-   * All in one go and one answer; the place last, so that whatever it covers stands. Answers the keys that hold something else. Throws LeaseLost
+   * In one pipeline as a rule; the place last, so that whatever it covers stands. Answers the keys that hold something else. Throws LeaseLost
    * when somebody else writes now, or Redis has forgotten that we do.
    */
   async write(standings: Standing[], place: Place, at: Date): Promise<string[]> {
+    const refused: string[] = []
+    let n = 0
+    for (; standings.length - n > PIPELINE_MAX; n += PIPELINE_MAX)
+      refused.push(...(await this.#send(standings.slice(n, n + PIPELINE_MAX), undefined, at)))
+    return [...refused, ...(await this.#send(standings.slice(n), place, at))]
+  }
+
+  async #send(standings: Standing[], place: Place | undefined, at: Date): Promise<string[]> {
     const answers = await this.#use(async (redis) => {
       const pipeline = redis.pipeline()
-      for (let n = 0; n < standings.length; n += AT_ONCE) {
-        const some = standings.slice(n, n + AT_ONCE)
+      for (let n = 0; n < standings.length; n += SCRIPT_MAX) {
+        const some = standings.slice(n, n + SCRIPT_MAX)
         const keys = [own.writer, own.open, ...some.flatMap(({ key }) => statusKeys(key))]
         const said = some.map(({ key, statuses, fresh }) => ({
           key,
@@ -170,9 +205,11 @@ export class RedisStatuses {
         const settings = [this.#token, LEASE_MS, this.#seconds, HISTORY_MAX, at.getTime()]
         pipeline.eval(writeScript, keys.length, ...keys, ...settings, JSON.stringify(said))
       }
-      const { position, rebuilt } = place
-      const cursor = rebuilt === 'end' ? 'end' : rebuilt ? `>${rebuilt.key}` : ''
-      pipeline.eval(placeScript, 3, own.writer, own.position, own.rebuilt, this.#token, LEASE_MS, position, cursor)
+      if (place) {
+        const { position, rebuilt } = place
+        const cursor = rebuilt === 'end' ? 'end' : rebuilt ? `>${rebuilt.key}` : ''
+        pipeline.eval(placeScript, 3, own.writer, own.position, own.rebuilt, this.#token, LEASE_MS, position, cursor)
+      }
       return (await pipeline.exec()) ?? []
     })
     const refused: string[] = []
