@@ -6,7 +6,7 @@ import { applySchema, madeEvent, productDeleted, productEvent, stockEvent } from
 import { startRedis, type TestRedis } from '../../../test/redis.ts'
 import type { Cache } from '../../engine/cache/cache.ts'
 import { Caches } from '../../engine/cache/caches.ts'
-import { type Database, openDatabase } from '../../engine/database.ts'
+import { type Database, openDatabase, type Sql } from '../../engine/database.ts'
 import type { LoggedEvent } from '../../engine/event.ts'
 import type { Product } from '../catalog/events.ts'
 import { keyOf } from './answer-cache.ts'
@@ -242,9 +242,15 @@ describe.each(['memory', 'redis'])('a slow reader, with answers in %s', (kind) =
       await changed
       return rows
     }
-    const reading = Object.assign((...values: Parameters<Database>) => slowly(db(...values)), {
-      text: (...values: Parameters<Database['text']>) => slowly(db.text(...values)),
-    }) as Database
+    const standing = (sql: Sql) =>
+      Object.assign((...values: Parameters<Sql>) => slowly(sql(...values)), {
+        text: (...values: Parameters<Sql['text']>) => slowly(sql.text(...values)),
+      })
+    const reserve = async () => {
+      const session = await db.reserve()
+      return Object.assign(standing(session), { release: session.release })
+    }
+    const reading = Object.assign(standing(db), { reserve }) as unknown as Database
     const late = search(reading, slow, searchQuery.parse(query))
     while (read < 2) await new Promise((resolve) => setImmediate(resolve))
     await apply(productEvent('a', 2, { title: 'New', vendorId: 'acme' }))

@@ -1,6 +1,6 @@
 /** Finds products: an exact SKU first, then an exact title, then words by rank; where no product has the words, what is spelt alike. */
 import type { Cache } from '../../engine/cache/cache.ts'
-import type { Sql } from '../../engine/database.ts'
+import type { Database, Sql } from '../../engine/database.ts'
 import { type Page, pageOf, placeIn } from '../../engine/http.ts'
 import { cached } from './answer-cache.ts'
 import { filtered, without } from './conditions.ts'
@@ -17,6 +17,7 @@ import {
 } from './found-products.ts'
 import { placeSchema, type SearchQuery } from './query.ts'
 import { soughtWords, type Wording } from './question.ts'
+import { sharingSessions } from './shared-session.ts'
 import { askedWording, wordingOf } from './wording.ts'
 
 export interface SearchAnswer extends Page<FoundProduct>, Facets {
@@ -25,7 +26,8 @@ export interface SearchAnswer extends Page<FoundProduct>, Facets {
 }
 
 /** A question is taken as it was asked; only where that finds nothing it is asked how else it may be meant. */
-export async function search(db: Sql, cache: Cache, given: SearchQuery): Promise<SearchAnswer> {
+export async function search(database: Database, cache: Cache, given: SearchQuery): Promise<SearchAnswer> {
+  const db = sharingSessions(database)
   const { q, ...others } = given
   if (!q?.trim()) return answer(db, cache, others, undefined)
   const asked = await cached(cache, 'words', { q }, () => askedWording(db, q))
