@@ -15,6 +15,8 @@ import { type InventoryService, inventoryService } from '../../services/inventor
 import { type TestEngine, testEngine } from '../../testing.ts'
 import { openAuth } from '../http/auth.ts'
 import { buildServer, httpDefaults } from '../http/server.ts'
+import { feedOf } from './feeds.ts'
+import { sealPlainHeaders } from './header.ts'
 import type { FeedRunner } from './runner.ts'
 import { feedsService } from './service.ts'
 
@@ -363,6 +365,36 @@ describe('a source', () => {
     const shown = await call('GET', `/feeds/${name}`)
     expect(shown.body.source.header).toEqual({ name: 'x-key' })
     expect(JSON.stringify(shown.body)).not.toContain('secret')
+  })
+
+  test('has its header’s value sealed wherever it is kept, through changes too, and one of before is sealed', async () => {
+    const asked: unknown[] = []
+    answer = (request, response) => {
+      asked.push(request.headers['x-key'])
+      response.writeHead(200).end(catalogueOf('sealed', 1))
+    }
+    const source = { url: `${address()}/sealed.csv`, header: { name: 'x-key', value: 'hush-hush' } }
+    const name = await feed({ kind: 'catalogue', source })
+    const kept = async () =>
+      JSON.stringify([
+        await engine.db`select name, definition::text from feeds.feeds`,
+        await engine.db`select * from feeds.header_keys`,
+        await engine.db`select answer::text, fingerprint from lockstep.commands`,
+      ])
+    expect(await kept()).not.toContain('hush')
+    expect((await call('PATCH', `/feeds/${name}`, { maxLossShare: 0.5 })).status).toBe(200)
+    expect(await kept()).not.toContain('hush')
+    await run(name)
+    const plain = JSON.stringify({ ...(await feedOf(engine.db, name)), source })
+    await engine.db`update feeds.feeds set definition = ${plain}::json where name = ${name}`
+    await engine.db`delete from feeds.header_keys where feed = ${name}`
+    await sealPlainHeaders(engine.db)
+    expect(await kept()).not.toContain('hush')
+    await run(name, '?force=true')
+    expect(asked).toEqual(['hush-hush', 'hush-hush'])
+    await call('PATCH', `/feeds/${name}`, { source: { url: source.url } })
+    expect(await engine.db`select key from feeds.header_keys where feed = ${name}`).toEqual([])
+    expect(JSON.stringify((await call('GET', '/feeds')).body)).not.toContain('hush')
   })
 
   test('that has not changed is read again while something of it could not be taken', async () => {

@@ -3,6 +3,7 @@ import type { Sql } from '../../engine/database.ts'
 import { Rejected } from '../../engine/decider.ts'
 import { notFound } from '../../engine/http.ts'
 import { checked, type Feed, nextAfter } from './definition.ts'
+import { opened, sealed } from './header.ts'
 import type { RunStatus } from './runs.ts'
 
 export interface FeedView {
@@ -15,6 +16,7 @@ export interface FeedView {
 
 interface Row {
   definition: string
+  key: string | null
   updatedAt: Date
   nextAt: Date | null
   baselineRun: number | null
@@ -26,11 +28,18 @@ interface Row {
 /** Defines a feed. Throws `already-exists`. */
 export async function createFeed(db: Sql, given: Feed): Promise<void> {
   const feed = checked(given)
-  const { count } = await db`
-    insert into feeds.feeds (name, definition, next_at)
-    values (${feed.name}, ${JSON.stringify(feed)}::json, ${nextAfter(feed, await clock(db))})
-    on conflict do nothing`
-  if (count > 0) return
+  const { definition, key } = sealed(feed)
+  const made = await db`
+    with made as (
+      insert into feeds.feeds (name, definition, next_at)
+      values (${feed.name}, ${definition}::json, ${nextAfter(feed, await clock(db))})
+      on conflict do nothing
+      returning name
+    ), kept as (
+      insert into feeds.header_keys (feed, key) select name, ${key}::text from made where ${key}::text is not null
+    )
+    select name from made`
+  if (made.length > 0) return
   const { name } = feed
   throw new Rejected('already-exists', { what: 'feed', id: name }, `there is a feed ${JSON.stringify(name)}`)
 }
@@ -38,9 +47,16 @@ export async function createFeed(db: Sql, given: Feed): Promise<void> {
 /** Of a run under way nothing changes but what it does after it. Two changes at once: the later one wins as a whole. */
 export async function changeFeed(db: Sql, name: string, patch: Partial<Feed>): Promise<void> {
   const feed = checked({ ...(await feedOf(db, name)), ...patch })
+  const { definition, key } = sealed(feed)
   await db`
+    with kept as (
+      insert into feeds.header_keys (feed, key) select name, ${key}::text from feeds.feeds where name = ${name} and ${key}::text is not null
+      on conflict (feed) do update set key = excluded.key
+    ), gone as (
+      delete from feeds.header_keys where feed = ${name} and ${key}::text is null
+    )
     update feeds.feeds
-    set    definition = ${JSON.stringify(feed)}::json, updated_at = statement_timestamp(), next_at = ${nextAfter(feed, await clock(db))}
+    set    definition = ${definition}::json, updated_at = statement_timestamp(), next_at = ${nextAfter(feed, await clock(db))}
     where  name = ${name}`
 }
 
@@ -91,16 +107,17 @@ export async function feedBaseline(db: Sql, name: string): Promise<number | null
 /** By name, from this one on; one alone when that is named. */
 export async function listFeeds(db: Sql, from: string, limit: number, only?: string): Promise<FeedView[]> {
   const rows = await db<Row>`
-    select f.definition, f.updated_at as "updatedAt", f.next_at as "nextAt", f.baseline_run as "baselineRun",
+    select f.definition, k.key, f.updated_at as "updatedAt", f.next_at as "nextAt", f.baseline_run as "baselineRun",
            r.id as run, r.status, coalesce(r.finished_at, r.created_at) as at
     from   feeds.feeds f
+    left   join feeds.header_keys k on k.feed = f.name
     left   join lateral (select * from feeds.runs r where r.feed = f.name order by r.id desc limit 1) r on true
     where  f.name >= ${from} and (${only ?? null}::text is null or f.name = ${only ?? null})
     order  by f.name
     limit  ${limit}`
-  return rows.map(({ definition, run, status, at, ...row }) => ({
+  return rows.map(({ definition, key, run, status, at, ...row }) => ({
     ...row,
-    feed: JSON.parse(definition),
+    feed: opened(definition, key),
     lastRun: run === null ? null : { id: run, status, at },
   }))
 }

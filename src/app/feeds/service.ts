@@ -2,6 +2,7 @@
 import type { App } from '../../engine/http.ts'
 import type { Engine, Service } from '../../engine/service.ts'
 import type { Shop } from '../import/shop.ts'
+import { sealPlainHeaders } from './header.ts'
 import { feedRoutes } from './routes.ts'
 import { FeedRunner } from './runner.ts'
 import type { SourceLimits } from './source.ts'
@@ -24,7 +25,12 @@ export function feedsService(
     name: 'feeds',
     schema: new URL('./schema/', import.meta.url),
     routes: (app) => feedRoutes(app, db, () => own.nudge()),
-    run: (signal) => own.run(signal),
+    async run(signal) {
+      await sealPlainHeaders(db).catch((err) =>
+        log.warn({ err }, 'headers of feeds could not be sealed; tried at the next start'),
+      )
+      await own.run(signal)
+    },
     runner,
   }
 }
