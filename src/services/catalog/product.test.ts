@@ -37,6 +37,11 @@ describe('what may come in', () => {
       { variants: [{ sku: 'A', price: { amount: 1e20, currency: 'EUR' } }] },
       'variants.0.price.amount',
     ],
+    [
+      'a currency that does not exist',
+      { variants: [{ sku: 'A', price: { amount: 1, currency: 'XQZ' } }] },
+      'variants.0.price.currency',
+    ],
     ['a SKU given twice', { variants: [...least.variants, ...least.variants] }, 'variants.1.sku'],
     ['a status of its own', { status: 'sold' }, 'status'],
     ['an attribute that is an object', { attributes: { size: {} } }, 'attributes.size'],
