@@ -178,6 +178,10 @@ async function checkConsumers(db: Database): Promise<Checked[]> {
         is: `${lagEvents} events behind, the first for ${Math.round(lagSeconds)} s`,
         next: `lockstep consumers show ${name}`,
       }
-    return { what, state: 'ok', is: lagEvents === 0 ? 'up to date' : `${lagEvents} events behind` }
+    return {
+      what,
+      state: 'ok',
+      is: lagEvents === 0 ? 'up to date' : `${lagEvents} ${lagEvents === 1 ? 'event' : 'events'} behind`,
+    }
   })
 }

@@ -100,7 +100,7 @@ function surviveNothing(log: Logger, stop: AbortController): void {
 }
 
 function welcome({ url, loginUrl, productId, system }: Running, whole: boolean): string {
-  const { embedded, dataDirectory } = system.config
+  const { embedded, dataDirectory, notifications } = system.config
   const tries = [
     ['npx lockstep status', 'how far everybody is'],
     ...(productId
@@ -121,6 +121,7 @@ function welcome({ url, loginUrl, productId, system }: Running, whole: boolean):
       ...(whole ? [field('shop', `${url}/shop`)] : []),
       field('API', `${url}/docs`),
       field('data', embedded ? dataDirectory : 'DATABASE_URL'),
+      ...(notifications.smtpUrl === undefined ? [field('mail', 'stays in the outbox', 'SMTP_URL is not set')] : []),
       '',
       'Try, in another terminal:',
       ...tries,

@@ -46,7 +46,7 @@ export function notificationsService(engine: Engine, options: NotificationOption
     routes: (app) => notificationRoutes(app, db, settings, { reveal, decline }),
     async run(signal) {
       if (smtpUrl === undefined) {
-        log.info('SMTP_URL is not set: mails are kept in the outbox, unsent; GET /v1/notifications shows them')
+        log.debug('SMTP_URL is not set: mails are kept in the outbox, unsent; GET /v1/notifications shows them')
         return
       }
       if (adminEmail === undefined) log.warn('LOCKSTEP_ADMIN_EMAIL is not set: nobody is mailed of low stock')
