@@ -12,8 +12,7 @@ import { fold, lookupKey } from './words.ts'
 /** D, Service Configuration: DEFAULT_TTL. */
 export const answerSeconds = 300
 
-/** `page` with how many products there are and what they have in common. */
-type Part = 'page' | 'words' | 'meant' | `facet-${string}`
+type Part = 'page' | 'counts' | 'words' | 'meant' | `facet-${string}`
 
 /** Asks the cache for a part of an answer; `match`: how the question was understood. */
 export function cached<Value>(

@@ -42,8 +42,10 @@ async function answer(db: Sql, cache: Cache, query: SearchQuery, wording: Wordin
   const match = wording?.match
   const sort = query.sort === 'relevance' && wording === undefined ? 'newest' : query.sort
   const order = { sort, place: placeIn(query.cursor, placeSchema(sort)) }
-  const [{ page, counts }, ofFields] = await Promise.all([
-    cached(cache, 'page', query, () => pageAndCounts(db, query, wording, order), match),
+  const both = together(() => pageAndCounts(db, query, wording, order))
+  const [page, counts, ofFields] = await Promise.all([
+    cached(cache, 'page', query, async () => (await both()).page, match),
+    cached(cache, 'counts', query, async () => (await both()).counts, match),
     Promise.all(
       filtered(query).map((field) =>
         cached(
@@ -57,6 +59,16 @@ async function answer(db: Sql, cache: Cache, query: SearchQuery, wording: Wordin
     ),
   ])
   return { ...page, ...facetsOf(counts, ofFields), ...(match && { match }) }
+}
+
+/** Who asks in the same tick shares one making, which begins after all of them asked: so what a cache knew before it asked still holds. */
+function together<Value>(make: () => Promise<Value>): () => Promise<Value> {
+  let asked: Promise<Value> | undefined
+  return () =>
+    (asked ??= Promise.resolve().then(() => {
+      asked = undefined
+      return make()
+    }))
 }
 
 /** Both are made of the same rows, read once; of very many, those that come first are found by themselves. */
