@@ -1,5 +1,6 @@
 /** Rules of marketing lists: what may be written, whether a customer satisfies one, why, and when time alone will change that. Pure. */
 import { z } from 'zod'
+import { type Rule as RuleOf, ruleOf } from '../../engine/rule.ts'
 import { plainText } from '../../engine/text.ts'
 
 /** What is known of a customer. */
@@ -66,7 +67,7 @@ export interface Condition {
   /** A list for `in` and `not_in`, lowest and highest for `between`, a number of days for `within_days`; money in minor units. */
   value: string | number | boolean | (string | number)[]
 }
-export type Rule = Condition | { match: 'all' | 'any'; conditions: Rule[] } | { not: Rule }
+export type Rule = RuleOf<Condition>
 
 const names = Object.keys(fields) as [Field, ...Field[]]
 const word = plainText(200).min(1, 'must not be empty')
@@ -109,46 +110,8 @@ const condition = z
       issue('value', 'must be the lowest and the highest, in this order')
   })
 
-/** Levels of groups in groups, and conditions in all. */
-const deepest = 6
-const most = 100
-
-/** A rule as it may come in; whatever is wrong is named by its place: `conditions.1.value`. */
-export const rule = z
-  .looseObject({}, 'must be a condition, { match, conditions } or { not }')
-  .superRefine((given, context) => {
-    let conditions = 0
-    const check = (node: unknown, path: (string | number)[], depth: number): void => {
-      const issue = (message: string, ...at: (string | number)[]) =>
-        context.addIssue({ code: 'custom', path: [...path, ...at], message })
-      const take = (schema: z.ZodType) => {
-        for (const { path: at, message } of schema.safeParse(node).error?.issues ?? [])
-          issue(message, ...(at as string[]))
-      }
-      if (depth > deepest) issue(`must not nest deeper than ${deepest} levels`)
-      else if (typeof node !== 'object' || node === null) issue('must be a condition, { match, conditions } or { not }')
-      else if ('not' in node) {
-        take(negation)
-        check(node.not, [...path, 'not'], depth + 1)
-      } else if ('conditions' in node || 'match' in node) {
-        take(group)
-        if ('conditions' in node && Array.isArray(node.conditions))
-          for (const [n, one] of node.conditions.slice(0, most).entries())
-            check(one, [...path, 'conditions', n], depth + 1)
-      } else if (++conditions > most) issue(`is one condition too many: a rule has at most ${most}`)
-      else take(condition)
-    }
-    check(given, [], 1)
-  })
-  .transform((given) => given as unknown as Rule)
-const negation = z.strictObject({ not: z.unknown() })
-const group = z.strictObject({
-  match: z.enum(['all', 'any'], 'must be all or any'),
-  conditions: z
-    .array(z.unknown(), 'must be a list of conditions')
-    .min(1, 'must have a condition')
-    .max(50, 'must have at most 50 conditions'),
-})
+/** A rule as it may come in. */
+export const rule = ruleOf<Condition>(condition as z.ZodType<Condition>, { most: 100 })
 
 /** A rule, with what was found of the customer beside each condition. */
 export type Judged = { holds: boolean } & (
