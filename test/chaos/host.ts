@@ -7,6 +7,7 @@ import type { OrdersCommand } from '../../src/services/orders/commands.ts'
 import { notesService, type WriteNote } from '../notes.ts'
 import { sellingServices } from '../selling.ts'
 import { poisonService } from './poison.ts'
+import { snailService } from './snail.ts'
 
 export interface HostSettings {
   url: string
@@ -14,6 +15,8 @@ export interface HostSettings {
   consume: boolean
   /** With consumers that choke on certain texts. */
   poison: boolean
+  /** With consumers that are slow. */
+  snail: boolean
   /** With the shop's inventory and orders. */
   inventory: boolean
   options: Partial<Omit<EngineOptions, 'url' | 'log'>>
@@ -36,12 +39,12 @@ const tell = (message: Message) => void process.send?.(message)
 process.on('unhandledRejection', (error) => tell({ unhandled: String((error as Error)?.stack ?? error) }))
 process.on('disconnect', () => process.exit())
 
-const { url, consume, poison, inventory, options } = JSON.parse(process.env.CHAOS_HOST ?? '{}') as HostSettings
+const { url, consume, poison, snail, inventory, options } = JSON.parse(process.env.CHAOS_HOST ?? '{}') as HostSettings
 const engine = new Engine({ url, log: pino({ level: process.env.CHAOS_LOG ?? 'silent' }), ...options })
 const notes = notesService(engine)
 const selling = inventory ? sellingServices(engine) : []
 const [, stock, orders] = selling
-await engine.install([notes, ...(poison ? [poisonService()] : []), ...selling])
+await engine.install([notes, ...(poison ? [poisonService()] : []), ...(snail ? [snailService()] : []), ...selling])
 
 const stop = new AbortController()
 const running = consume ? engine.run(stop.signal) : Promise.resolve()
