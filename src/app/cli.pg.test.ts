@@ -223,6 +223,34 @@ test('a feed is run from a file, held with what it would do, and carried out on 
   expect(shown.stdout).toBe('done\n')
 })
 
+test('completion knows commands, values of options, and the names of services, consumers and feeds', async () => {
+  const words = async (...words: string[]) =>
+    (await lockstep(['completion', 'words', '--', ...words])).stdout.split('\n')
+  const made = await call('/feeds', 'POST', { name: 'completed', kind: 'stock', source: null })
+  expect(made.status).toBe(201)
+  const [commands, services, consumers, option, output, feeds, approve] = await Promise.all([
+    words(),
+    words('serve'),
+    words('consumers', 'pause'),
+    words('dead-letters', 'ls', '--consumer'),
+    words('status', '-o'),
+    words('feeds', 'run'),
+    words('feeds', 'approve'),
+  ])
+  expect(commands).toEqual(expect.arrayContaining(['status', 'completion', '--output']))
+  expect(services).toContain('catalog')
+  expect(consumers).toEqual(expect.arrayContaining(['search', 'marketing', '--dry-run']))
+  expect(option).toContain('search')
+  expect(option).not.toContain('--key')
+  expect(output).toEqual(expect.arrayContaining(['json', 'yaml']))
+  expect(feeds).toContain('completed')
+  expect(approve).not.toContain('completed') // it takes a run's number
+  const nowhere = await lockstep(['completion', 'words', '--', 'feeds', 'run'], {
+    LOCKSTEP_DATA: join(directory, 'no-such'),
+  })
+  expect(nowhere).toMatchObject({ code: 0, stderr: '' })
+})
+
 test('a broken consumer shows in status, dead letters and explain, and a retry mends it', async () => {
   await call('/consumers/search/faults', 'POST', { keys: ['lamp-01'], mode: 'give-up', error: 'no index today' })
   const { body } = await call('/products/lamp-01', 'PATCH', { title: 'Reading lamp' })

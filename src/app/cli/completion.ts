@@ -1,6 +1,7 @@
-/** `lockstep completion`: completes commands, options, services and consumers in bash, zsh and fish. */
+/** `lockstep completion`: completes commands, options and their values, services, consumers and feeds in bash, zsh, fish and PowerShell. */
 import { Argument, Command } from 'commander'
 import { examples } from './help.ts'
+import { knownNames } from './known-names.ts'
 
 const scripts: Record<string, string> = {
   bash: `_lockstep() {
@@ -11,6 +12,14 @@ complete -o default -F _lockstep lockstep`,
 _lockstep() { compadd -- \${(f)"$(lockstep completion words -- \${words[2,CURRENT-1]} 2>/dev/null)"} || _files }
 compdef _lockstep lockstep`,
   fish: `complete -c lockstep -a '(lockstep completion words -- (commandline -opc)[2..-1] 2>/dev/null)'`,
+  powershell: `Register-ArgumentCompleter -Native -CommandName lockstep -ScriptBlock {
+  param($word, $line, $position)
+  $words = @($line.CommandElements | Select-Object -Skip 1 | ForEach-Object { "$_" })
+  if ($word) { $words = @($words | Select-Object -SkipLast 1) }
+  lockstep completion words '--' @words 2>$null | Where-Object { $_ -like "$word*" } | ForEach-Object {
+    [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)
+  }
+}`,
 }
 
 export function completionCommand(): Command {
@@ -26,17 +35,29 @@ export function completionCommand(): Command {
     command,
     'source <(lockstep completion bash)',
     'lockstep completion fish > ~/.config/fish/completions/lockstep.fish',
+    'lockstep completion powershell | Out-String | Invoke-Expression',
   )
 }
 
-/** What may follow these words. */
+/** What may follow these words; behind an option that wants a value only what that may be. */
 async function candidates(root: Command, words: string[]): Promise<string[]> {
   let at = root
   for (const word of words) at = at.commands.find((each) => each.name() === word || each.aliases().includes(word)) ?? at
-  const { serviceNames } = await import('../services.ts')
-  const argument = at.registeredArguments[0]?.name()
-  const names = argument === 'services' || argument === 'consumer' ? serviceNames : []
+  const options = [...at.options, ...root.options]
+  const last = words.at(-1)
+  const open = options.find(
+    ({ long, short, required }) => required && last !== undefined && [long, short].includes(last),
+  )
+  if (open) return open.argChoices ?? (open.long === '--consumer' ? (await knownNames()).consumers : [])
   const choices = at.registeredArguments.flatMap((each) => each.argChoices ?? []).filter((choice) => choice !== 'words')
-  const options = [...at.options, ...root.options].flatMap(({ long }) => long ?? [])
-  return [...at.commands.map((each) => each.name()), ...names, ...choices, ...options]
+  const long = options.flatMap(({ long }) => long ?? [])
+  return [...at.commands.map((each) => each.name()), ...(await namesFor(at)), ...choices, ...long]
+}
+
+async function namesFor(command: Command): Promise<string[]> {
+  const argument = command.registeredArguments[0]?.name()
+  if (argument === 'services') return [...(await import('../services.ts')).serviceNames]
+  if (argument === 'consumer') return (await knownNames()).consumers
+  if (command.parent?.name() === 'feeds' && argument?.startsWith('name')) return (await knownNames()).feeds
+  return []
 }
