@@ -8,7 +8,7 @@ import { openEmbeddedPostgres } from '../src/app/postgres.ts'
 import { Engine, type EngineOptions } from '../src/engine/engine.ts'
 
 /** The memory that `npm start` runs in. */
-export const MEMORY = ['--max-semi-space-size=32', '--heap-growing-percent=100'] as const
+export const MEMORY = ['--max-semi-space-size=16', '--heap-growing-percent=100'] as const
 
 /** What a measurement found. */
 export interface Finding {

@@ -15,6 +15,9 @@ import { OutcomeUnknown, Unavailable } from './unavailable.ts'
 
 /** Commands in one transaction at most, unless the options say otherwise. */
 const MAX_BATCH = 2_000
+/** A lane begins with batches of so many at most; each may be four times as large as the last was, until one takes longer than it should. */
+const FIRST_BATCH = 64
+const BATCH_MS = 1_000
 /** So often commands that met another writer's row (a unique violation) are looked at anew before they are tried one by one. */
 const CLASHES = 3
 
@@ -65,6 +68,8 @@ export class Lane<State, Command, F extends Fact> {
   readonly #options: LaneOptions
   readonly #patience: Patience<Command>
   readonly #most: number
+  /** Commands in the next batch at most: what each costs shows in the batches before, and a transaction must not come near its time limit. */
+  #room: number
   #queue: Job<Command>[] = []
   /** The next batch, as far as it could be decided ahead. */
   #ahead: Batch<State, Command, F> | undefined
@@ -90,6 +95,7 @@ export class Lane<State, Command, F extends Fact> {
     this.#options = options
     this.#patience = patience
     this.#most = options.batchMost ?? MAX_BATCH
+    this.#room = Math.min(FIRST_BATCH, this.#most)
   }
 
   get waiting(): number {
@@ -104,7 +110,7 @@ export class Lane<State, Command, F extends Fact> {
   /** Is there a full batch that was decided on what a commit under way leaves behind? */
   get #couldFollow(): boolean {
     if (!this.#writing?.committing || this.#passedOver || !this.#guesses) return false
-    return (this.#ahead?.jobs.length ?? 0) >= this.#most
+    return (this.#ahead?.jobs.length ?? 0) >= this.#room
   }
 
   async close(): Promise<void> {
@@ -148,7 +154,7 @@ export class Lane<State, Command, F extends Fact> {
     this.#ahead = undefined
     this.#passedOver = false
     // However many are decided ahead, those that could not be have their share of each batch.
-    const room = Math.max(this.#most - (ahead?.jobs.length ?? 0), Math.ceil(this.#most / 4))
+    const room = Math.max(this.#room - (ahead?.jobs.length ?? 0), Math.ceil(this.#room / 4))
     return { ahead, undecided: this.#queue.splice(0, room).filter((job) => this.#inTime(job)) }
   }
 
@@ -167,7 +173,7 @@ export class Lane<State, Command, F extends Fact> {
   /** False if the command touches what is not known. Entities without versions are not, unless the decider says what they refer to. */
   #decideAhead(job: Job<Command>): boolean {
     const ahead = (this.#ahead ??= new Batch(this.#source))
-    if (ahead.jobs.length >= this.#most) return false
+    if (ahead.jobs.length >= this.#room) return false
     job.touches = this.#reach(ahead, job.touches)
     const created = this.#source.decider.creates?.(job.command)
     const known = (entity: EntityId) => ahead.has(entity) || this.#known.has(entity) || created?.includes(entity)
@@ -215,9 +221,11 @@ export class Lane<State, Command, F extends Fact> {
     const sent = once(settleLast)
     const turn: Turn = { guessing: false, committing: false }
     this.#writing = undefined // what comes now is decided on what this batch leaves behind
+    const begun = performance.now()
     try {
       if (jobs.length === 0) return () => {}
       const batch = await this.#commit(turn, jobs, taken, sent)
+      this.#learn(jobs.length, performance.now() - begun)
       return () => {
         batch.settle()
         failpoint('answered')
@@ -233,6 +241,11 @@ export class Lane<State, Command, F extends Fact> {
       sent()
       if (this.#writing === turn) this.#writing = undefined
     }
+  }
+
+  #learn(commands: number, ms: number) {
+    if (ms <= BATCH_MS) this.#room = Math.min(this.#most, Math.max(this.#room, commands * 4))
+    else if (this.#patience.waitMs === 0) this.#room = Math.max(1, Math.min(this.#room, commands) >> 1)
   }
 
   async #recover(turn: Turn, jobs: Job<Command>[], error: unknown): Promise<() => void> {
