@@ -9,6 +9,7 @@ import { Demo } from '../src/app/demo/demo.ts'
 import { seedDemo } from '../src/app/demo/seed.ts'
 import { asyncApi } from '../src/app/http/asyncapi.ts'
 import { serviceNames, wire } from '../src/app/services.ts'
+import type { Database } from '../src/engine/database.ts'
 import { read } from '../src/engine/log.ts'
 import { cartEvents } from '../src/services/carts/events.ts'
 import { catalogEvents } from '../src/services/catalog/events.ts'
@@ -89,8 +90,18 @@ test('every event that the services append is as its contract and the published 
   await carts.execute({ type: 'create', cartId: 'basket', customerId: 'ida', anonymousId: null })
   await carts.execute({ type: 'put', cartId: 'basket', sku: 'VASE-1', quantity: 2, goods: vases })
   await carts.execute({ type: 'validate', cartId: 'basket', goods: [{ ...vases, available: 1 }] })
-  for (const token of ['tok_visa', 'tok_decline', 'tok_slow_capture'])
-    await checkout.start({ id: token, lines: [{ sku: 'VASE-1', quantity: 1 }], token }, {})
+  await carts.execute({ type: 'create', cartId: 'before-log-in', customerId: null, anonymousId: 'somebody' })
+  await carts.execute({ type: 'put', cartId: 'before-log-in', sku: 'VASE-1', quantity: 1, goods: vases })
+  await carts.execute({ type: 'merge', cartId: 'basket', from: 'before-log-in', goods: [vases] })
+  await lapseAtOnce(engine.db, 'late')
+  const cards = {
+    tok_visa: 'tok_visa',
+    tok_decline: 'tok_decline',
+    tok_slow_capture: 'tok_slow_capture',
+    late: 'tok_visa',
+  }
+  for (const [id, token] of Object.entries(cards))
+    await checkout.start({ id, lines: [{ sku: 'VASE-1', quantity: 1 }], token }, {})
   for (let n = 0; n < 10; n++) {
     await checkout.driver.rest()
     await engine.db`update checkout.checkouts set due_at = clock_timestamp() where due_at is not null`
@@ -144,3 +155,13 @@ test('every event that the services append is as its contract and the published 
   expect(wrong).toEqual([])
   expect([...seen].sort()).toEqual(Object.keys(contracts).sort())
 }, 60_000)
+
+/** A reservation of this id has expired by the time its payment is authorised. */
+const lapseAtOnce = (db: Database, id: string) =>
+  db.text(`
+    create function lapse() returns trigger language plpgsql as $$
+    begin
+      new.expires_at := clock_timestamp() - interval '1 second';
+      return new;
+    end $$;
+    create trigger lapse before insert on inventory.reservations for each row when (new.id = '${id}') execute function lapse();`)

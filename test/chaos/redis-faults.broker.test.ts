@@ -154,7 +154,7 @@ async function fillOver() {
 async function stopFilling() {
   clearInterval(filling)
   await maxmemory(0, 'noeviction')
-  expect(await told('evicted_keys')).toBeGreaterThan(40)
+  expect(await told('evicted_keys')).toBeGreaterThan(0)
 }
 
 test.each<[string, boolean | undefined, () => Promise<unknown>, () => unknown]>([
