@@ -17,6 +17,13 @@ function faults(env: Record<string, string>): readonly string[] {
   return []
 }
 
+test('without an address of its own the shop is where the server is', () => {
+  expect(readConfig({ PORT: '8080' }).seo.shopUrl).toBe('http://localhost:8080')
+  expect(readConfig({ PORT: '8080', LOCKSTEP_SHOP_URL: 'https://shop.example.com' }).seo.shopUrl).toBe(
+    'https://shop.example.com',
+  )
+})
+
 test('nothing set gives the embedded mode with the values of the documents', () => {
   expect(readConfig({})).toEqual({
     port: 4000,

@@ -147,10 +147,10 @@ const environment = z.object({
     'what the development provider does with cards whose token says nothing',
   ),
 
-  LOCKSTEP_SHOP_URL: setting(
+  LOCKSTEP_SHOP_URL: optional(
     url(/^https?$/, 'a URL that begins with https:// or http://'),
-    'http://localhost:4000',
-    'where customers find the shop: canonical addresses and the sitemap begin with it',
+    'https://shop.example.com',
+    'where customers find the shop: canonical addresses and the sitemap begin with it; http://localhost:PORT without it',
   ),
 
   STOREFRONT_LOW_STOCK_THRESHOLD: setting(whole(0, 1e9), '10', 'quantity shown as low stock in the storefront (C)'),
@@ -322,7 +322,7 @@ function grouped(values: Values) {
       deadlineMs: values.PAYMENT_DEADLINE_MS,
       behaviour: values.PAYMENT_DEVELOPMENT,
     },
-    seo: { shopUrl: values.LOCKSTEP_SHOP_URL },
+    seo: { shopUrl: values.LOCKSTEP_SHOP_URL ?? `http://localhost:${values.PORT}` },
     storefront: {
       lowStockThreshold: values.STOREFRONT_LOW_STOCK_THRESHOLD,
       cacheLowSeconds: values.STOREFRONT_CACHE_LOW_SECONDS,

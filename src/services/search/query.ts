@@ -5,7 +5,7 @@ import { plainText } from '../../engine/text.ts'
 
 const price = z.coerce.number({ error: 'must be a whole number' }).int().min(0).max(Number.MAX_SAFE_INTEGER)
 
-export const searchQuery = z.strictObject({
+const filters = z.strictObject({
   q: plainText(200).optional(),
   category: plainText(200).optional(),
   vendor: plainText(200).optional(),
@@ -23,6 +23,14 @@ export const searchQuery = z.strictObject({
   sort: z.enum(['relevance', 'price_asc', 'price_desc', 'newest', 'title']).default('relevance'),
   ...limitQuery(24, 100),
 })
+
+export const searchQuery = filters.refine(
+  ({ priceMin = 0, priceMax = Number.MAX_SAFE_INTEGER }) => priceMin <= priceMax,
+  {
+    path: ['priceMax'],
+    error: 'must not be less than priceMin',
+  },
+)
 export type SearchQuery = z.infer<typeof searchQuery>
 
 /** The value products are ordered by; among equals the id decides. Products without a price come last both ways. */

@@ -79,6 +79,7 @@ test('synonyms are set by an admin alone, and hold from then on', async () => {
 test.each([
   ['/v1/search?sort=best', 'sort'],
   ['/v1/search?priceMin=-1', 'priceMin'],
+  ['/v1/search?priceMin=10&priceMax=5', 'priceMax'],
   ['/v1/search?limit=1000', 'limit'],
   ['/v1/search?colour=red', 'colour'],
   ['/v1/search?q=%00', 'q'],
