@@ -243,6 +243,7 @@ export class Lane<State, Command, F extends Fact> {
     }
   }
 
+  /** A patient lane's time is spent waiting for others: it says nothing about what commands cost. */
   #learn(commands: number, ms: number) {
     if (ms <= BATCH_MS) this.#room = Math.min(this.#most, Math.max(this.#room, commands * 4))
     else if (this.#patience.waitMs === 0) this.#room = Math.max(1, Math.min(this.#room, commands) >> 1)

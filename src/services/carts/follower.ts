@@ -3,10 +3,7 @@
  * is not kept but read from the log when it has; one that takes nothing for half a minute is let go, and may come again with what it saw last.
  */
 import type { ServerResponse } from 'node:http'
-
-const PATIENCE_MS = 30_000
-/** After what can't be read is tried again, and after which the browser comes again. */
-const AGAIN_MS = 2_000
+import { AGAIN_MS, EventStream } from '../../engine/event-stream.ts'
 
 /** `version`: of the cart after it. */
 export interface Told {
@@ -23,31 +20,23 @@ export interface Source {
 }
 
 export class Follower {
-  readonly #response: ServerResponse
+  readonly #stream: EventStream
   readonly #source: Source
   #seen: number | undefined
   #behind = true
   #reading = false
-  #full = false
-  #over = false
-  #patience: NodeJS.Timeout | undefined
   #again: NodeJS.Timeout | undefined
-  #ended: (() => void) | undefined
 
   /** Takes the response over. `seen`: the version that was told last, on another connection. */
   constructor(response: ServerResponse, source: Source, seen: number | undefined) {
-    this.#response = response
     this.#source = source
     this.#seen = seen
-    response.on('drain', () => this.#drained())
-    response.on('close', () => this.end())
-    response.on('error', () => this.end())
-    response.writeHead(200, {
-      'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-cache, no-transform',
-      'x-accel-buffering': 'no',
+    this.#stream = new EventStream(response, {
+      drained: () => {
+        if (this.#behind) void this.catchUp()
+      },
+      over: () => clearTimeout(this.#again),
     })
-    this.#write(`retry: ${AGAIN_MS}\n\n`)
   }
 
   get seen(): number {
@@ -55,14 +44,13 @@ export class Follower {
   }
 
   onEnd(ended: () => void): void {
-    if (this.#over) ended()
-    else this.#ended = ended
+    this.#stream.onEnd(ended)
   }
 
   /** Something happened. What follows what was told is told; anything else is found in the log. */
   heard(told: Told): void {
-    if (this.#over || told.version <= this.seen) return
-    if (!this.#behind && !this.#reading && !this.#full && told.version === this.seen + 1) this.#tell(told)
+    if (this.#stream.over || told.version <= this.seen) return
+    if (!this.#behind && !this.#reading && !this.#stream.full && told.version === this.seen + 1) this.#tell(told)
     else void this.catchUp()
   }
 
@@ -72,10 +60,10 @@ export class Follower {
     if (this.#reading) return
     this.#reading = true
     try {
-      while (this.#behind && !this.#full && !this.#over) {
+      while (this.#behind && !this.#stream.full && !this.#stream.over) {
         this.#behind = false
         for (const told of await this.#next()) {
-          if (this.#full || this.#over) break
+          if (this.#stream.full || this.#stream.over) break
           this.#tell(told)
           this.#behind = true // perhaps there is more
         }
@@ -97,36 +85,16 @@ export class Follower {
     return now ? [now] : []
   }
 
-  /** Keeps proxies and the server from taking a quiet connection for a dead one. */
   beat(): void {
-    if (!this.#full) this.#write(': here\n\n')
+    this.#stream.beat()
   }
 
   end(): void {
-    if (this.#over) return
-    this.#over = true
-    clearTimeout(this.#patience)
-    clearTimeout(this.#again)
-    if (this.#full) this.#response.destroy()
-    else this.#response.end()
-    this.#ended?.()
+    this.#stream.end()
   }
 
   #tell({ version, event, data }: Told) {
     this.#seen = version
-    this.#write(`id: ${version}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
-  }
-
-  #write(text: string) {
-    if (this.#over || this.#response.write(text)) return
-    this.#full = true
-    clearTimeout(this.#patience)
-    this.#patience = setTimeout(() => this.end(), PATIENCE_MS).unref()
-  }
-
-  #drained() {
-    this.#full = false
-    clearTimeout(this.#patience)
-    if (this.#behind) void this.catchUp()
+    this.#stream.write(`id: ${version}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
   }
 }

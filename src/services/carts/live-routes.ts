@@ -1,8 +1,8 @@
 /** `GET /carts/:id/live`: what happens to a cart, told to its owner as Server-Sent Events. */
-import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { Database } from '../../engine/database.ts'
-import { type App, invalidRequest, notFound } from '../../engine/http.ts'
+import { lastSeen } from '../../engine/event-stream.ts'
+import { type App, notFound } from '../../engine/http.ts'
 import { identifier } from '../../engine/text.ts'
 import type { LiveCarts } from './live.ts'
 import { readCart } from './read.ts'
@@ -37,15 +37,4 @@ export function liveCartRoutes(app: App, db: Database, live: LiveCarts): void {
       await live.follow(reply.raw, id, seen !== undefined && seen <= cart.version ? seen : undefined)
     },
   )
-}
-
-function lastSeen(request: FastifyRequest): number | undefined {
-  const given = request.headers['last-event-id']
-  if (given === undefined || given === '') return undefined
-  if (typeof given === 'string' && /^\d{1,15}$/.test(given)) return Number(given)
-  throw invalidRequest({
-    in: 'header',
-    field: 'Last-Event-ID',
-    message: 'is not a place in this stream; send the `id` of the last event you saw, or nothing',
-  })
 }

@@ -2,7 +2,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { Database } from '../../engine/database.ts'
-import { type App, invalidRequest, notFound } from '../../engine/http.ts'
+import { lastSeen } from '../../engine/event-stream.ts'
+import { type App, notFound } from '../../engine/http.ts'
 import { identifier } from '../../engine/text.ts'
 import type { Live } from './live.ts'
 import { Reader } from './reader.ts'
@@ -59,15 +60,4 @@ export function liveRoutes(app: App, db: Database, storefront: Storefront, live:
       return follow(request, reply, 'order', [id])
     },
   )
-}
-
-function lastSeen(request: FastifyRequest): number | undefined {
-  const given = request.headers['last-event-id']
-  if (given === undefined || given === '') return undefined
-  if (typeof given === 'string' && /^\d{1,15}$/.test(given)) return Number(given)
-  throw invalidRequest({
-    in: 'header',
-    field: 'Last-Event-ID',
-    message: 'is not a place in this stream; send the `id` of the last event you saw, or nothing',
-  })
 }

@@ -1,34 +1,8 @@
-import { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { afterEach, expect, test, vi } from 'vitest'
+import { Narrow } from '../../engine/event-stream-testing.ts'
 import { languageFor, readLanguages } from './messages.ts'
 import { Reader } from './reader.ts'
-
-/** A socket that takes so many writes and then has no room until it is drained. */
-class Narrow extends EventEmitter {
-  written: string[] = []
-  room: number
-  ended = ''
-  constructor(room: number) {
-    super()
-    this.room = room
-  }
-  writeHead() {}
-  write(text: string) {
-    this.written.push(text)
-    return --this.room > 0
-  }
-  drain(room: number) {
-    this.room = room
-    this.emit('drain')
-  }
-  end() {
-    this.ended = 'ended'
-  }
-  destroy() {
-    this.ended = 'destroyed'
-  }
-}
 
 const english = languageFor('en', readLanguages())
 const open = (room: number) => {
