@@ -53,6 +53,40 @@ test('a replayed reaction does again what it did, through tx, once for each repl
   expect((await db`select version from diary order by n`).map((row) => row.version)).toEqual([1, 2, 3, 2, 3])
 })
 
+test('a replay forgets no failure that began before where it starts', async () => {
+  const shaky = projection({ name: 'shaky', on: ['note.*'], apply: () => Promise.reject(new Error('broken')) })
+  const { engine, notes, db } = await start(() => [{ name: 'shaky', consumers: [shaky] }])
+  await using _ = engine
+  for (const text of ['a', 'b']) {
+    await notes.execute({ id: '1', text })
+    await engine.settle()
+  }
+  const missing = () => db`select position, first_position from lockstep.failures where consumer = 'shaky'`
+  expect([...(await missing())]).toEqual([{ position: 2, first_position: 1 }])
+  await replay(db, 'shaky', 1)
+  expect([...(await missing())]).toEqual([{ position: 2, first_position: 1 }])
+  await replay(db, 'shaky', 0)
+  expect([...(await missing())]).toEqual([])
+})
+
+test('a projection that asks for every event is handed each of a batch in order, another one each entity’s latest', async () => {
+  const handed: Record<string, number[]> = { every: [], latest: [] }
+  const follower = (name: string, every: boolean) =>
+    projection({
+      name,
+      every,
+      on: ['note.*'],
+      apply: async (changes) => void handed[name]?.push(...changes.map(({ version }) => version)),
+    })
+  const { engine, notes } = await start(() => [
+    { name: 'both', consumers: [follower('every', true), follower('latest', false)] },
+  ])
+  await using _ = engine
+  for (const text of ['a', 'b', 'c']) await notes.execute({ id: '1', text })
+  await engine.settle()
+  expect(handed).toEqual({ every: [1, 2, 3], latest: [3] })
+})
+
 test('a replay beyond the log and one of nobody are refused', async () => {
   const { engine, db } = await start()
   await using _ = engine
