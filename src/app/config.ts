@@ -161,7 +161,11 @@ const environment = z.object({
     'available',
     'what is said of stock while inventory can’t be asked: that there is some (C), or nothing',
   ),
-  STOREFRONT_LIVE_CONNECTIONS: setting(whole(0, 1e6), '1000', 'readers that one process tells changes live at most'),
+  STOREFRONT_LIVE_CONNECTIONS: setting(
+    whole(0, 1e6),
+    '1000',
+    'readers that one process tells changes live at most: so many of the storefront and of orders, and so many of carts',
+  ),
 
   MEDIA_IMAGE_MB_MAX: setting(whole(1, 1_000), '20', 'size of an image, in MiB'),
   MEDIA_VIDEO_MB_MAX: setting(whole(1, 10_000), '200', 'size of a video, in MiB'),
