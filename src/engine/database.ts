@@ -20,7 +20,7 @@ export interface Sql {
 /** One physical connection. Once it broke it stays broken: statements never move to another connection half-way. */
 export interface Session extends Sql {
   readonly pid: number
-  /** What was issued so far is answered before what follows in this turn is carried out. */
+  /** What was issued so far leaves now and is answered by itself, whatever else this turn does. */
   flush(): void
   /** Returns the connection; pass the error that made it doubtful and it is destroyed instead. */
   release(error?: unknown): void

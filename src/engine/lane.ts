@@ -13,8 +13,8 @@ import { KnownStates } from './known-states.ts'
 import { type Appendable, append, ensurePartitions, headHolder } from './log.ts'
 import { OutcomeUnknown, Unavailable } from './unavailable.ts'
 
-/** Commands in one transaction at most, unless the options say otherwise. */
-const MAX_BATCH = 2_000
+/** Commands in one transaction at most, unless the options say otherwise: enough to share a commit, few enough that little waits in memory. */
+const MAX_BATCH = 1_000
 /** A lane begins with batches of so many at most; each may be four times as large as the last was, until one takes longer than it should. */
 const FIRST_BATCH = 64
 const BATCH_MS = 1_000
@@ -151,10 +151,11 @@ export class Lane<State, Command, F extends Fact> {
 
   #take() {
     const ahead = this.#ahead
+    // However many are decided ahead, those that could not be have their share of each batch.
+    const share = this.#passedOver ? Math.ceil(this.#room / 4) : 0
+    const room = Math.max(this.#room - (ahead?.jobs.length ?? 0), share)
     this.#ahead = undefined
     this.#passedOver = false
-    // However many are decided ahead, those that could not be have their share of each batch.
-    const room = Math.max(this.#room - (ahead?.jobs.length ?? 0), Math.ceil(this.#room / 4))
     return { ahead, undecided: this.#queue.splice(0, room).filter((job) => this.#inTime(job)) }
   }
 
@@ -327,6 +328,7 @@ export class Lane<State, Command, F extends Fact> {
     turn.committing = true
     if (this.#couldFollow) this.#full()
     if (guessed) {
+      session.flush() // before the long work of this turn
       sent()
       this.#lookAhead(turn, batch.states)
     }

@@ -32,7 +32,6 @@ interface Wire {
   describe(message: { type: 'P' }): void
   execute(message: object): void
   close(message: { type: 'S'; name: string }): void
-  flush(): void
   sync(): void
 }
 
@@ -40,8 +39,6 @@ interface Statement {
   text: string
   prepared: Prepared | undefined
   values: Parameter[]
-  /** Its answer is wanted before those that follow are carried out. */
-  flush: boolean
   rows: AnyRows
   columns: Column[] | undefined
   /** A value that its parser could not read. */
@@ -78,7 +75,6 @@ export class Pipeline {
         text,
         prepared,
         values: parameters,
-        flush: false,
         rows,
         columns: undefined,
         unread: undefined,
@@ -99,10 +95,9 @@ export class Pipeline {
     }) as unknown as AnyRows
   }
 
-  /** What was issued so far is answered before what follows in this turn is carried out. */
+  /** What was issued so far leaves now and is answered by itself, whatever else this turn does. */
   flush(): void {
-    const last = this.#group?.statements.at(-1)
-    if (last) last.flush = true
+    this.#send()
   }
 
   #open(): Group {
@@ -143,7 +138,7 @@ class Group extends Query {
 
   submit(wire: Wire): void {
     wire.stream.cork()
-    for (const { text, prepared, values, flush } of this.statements) {
+    for (const { text, prepared, values } of this.statements) {
       const name = prepared?.name ?? ''
       if (prepared?.state === 'in doubt') wire.close({ type: 'S', name })
       if (prepared?.state !== 'sent') wire.parse({ text, name })
@@ -151,7 +146,6 @@ class Group extends Query {
       wire.bind({ statement: name, values })
       if (!prepared?.columns) wire.describe({ type: 'P' })
       wire.execute({})
-      if (flush) wire.flush()
     }
     wire.sync()
     wire.stream.uncork()
