@@ -89,3 +89,15 @@ export async function inFlight(width: number, total: number, call: (n: number) =
   }
   await Promise.all(Array.from({ length: width }, worker))
 }
+
+/** At most `width` calls under way, `total` of them a round; `n` counts on from round to round. */
+export type Contender = [width: number, total: number, call: (n: number) => Promise<unknown>]
+
+/** Calls a second of each. They take turns, since a machine's speed changes from one minute to the next. */
+export async function inTurns(rounds: number, ...contenders: Contender[]): Promise<number[]> {
+  const took = contenders.map(() => 0)
+  for (let round = 0; round < rounds; round++)
+    for (const [at, [width, total, call]] of contenders.entries())
+      took[at] = (took[at] ?? 0) + (await seconds(() => inFlight(width, total, (n) => call(round * total + n))))
+  return contenders.map(([, total], at) => (rounds * total) / (took[at] ?? 0))
+}

@@ -6,12 +6,13 @@
 import { type Database, openDatabase } from '../src/engine/database.ts'
 import { inventoryDecider } from '../src/services/inventory/decider.ts'
 import { inventoryStore } from '../src/services/inventory/store.ts'
-import { bench, type Finding, inFlight, type Server, seconds } from './bench.ts'
+import { bench, type Finding, inFlight, inTurns, type Server } from './bench.ts'
 
 const CONNECTIONS = 8
 const IN_FLIGHT = 4_000
-const LOCKSTEP_ORDERS = 100_000
-const RIVAL_ORDERS = 4_000
+/** Of each of four rounds. */
+const LOCKSTEP_ORDERS = 30_000
+const RIVAL_ORDERS = 1_000
 const SKUS = 5_000
 const STOCK = 10_000_000
 const WAREHOUSES = ['main', 'north', 'south']
@@ -79,10 +80,14 @@ export async function reservations({ url, engine: open }: Server): Promise<Findi
     ['spread', () => order(some()), some],
     ['mixed', mixed, () => 'WIDE'],
   ] as const) {
-    await rate(IN_FLIGHT, 10_000, command)
-    figures[`${name}Lockstep`] = await rate(IN_FLIGHT, LOCKSTEP_ORDERS, command)
-    figures[`${name}ForUpdate`] = await rate(CONNECTIONS, RIVAL_ORDERS, () => forUpdate(rivals, sku()))
-    figures[`${name}Cte`] = await rate(CONNECTIONS, RIVAL_ORDERS * 2, () => cte(rivals, sku()))
+    await inFlight(IN_FLIGHT, 10_000, command)
+    const [lockstep, locking, single] = await inTurns(
+      4,
+      [IN_FLIGHT, LOCKSTEP_ORDERS, command],
+      [CONNECTIONS, RIVAL_ORDERS, () => forUpdate(rivals, sku())],
+      [CONNECTIONS, RIVAL_ORDERS * 2, () => cte(rivals, sku())],
+    )
+    Object.assign(figures, { [`${name}Lockstep`]: lockstep, [`${name}ForUpdate`]: locking, [`${name}Cte`]: single })
   }
   const [wrong] = await engine.db<{ n: number }>`
     select count(*)::int as n
@@ -110,10 +115,6 @@ export async function reservations({ url, engine: open }: Server): Promise<Findi
     },
   }
 }
-
-/** Calls a second: `total` calls, at most `width` under way. */
-const rate = async (width: number, total: number, call: () => Promise<unknown>) =>
-  total / (await seconds(() => inFlight(width, total, call)))
 
 async function openRivals(url: string, skus: string[]) {
   const db = openDatabase(url, { name: 'lockstep bench', max: CONNECTIONS })
