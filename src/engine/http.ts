@@ -40,6 +40,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may call the route, besides ADMIN who may call all. Absent: anybody. */
     roles?: readonly string[]
+    /** Parameters it does not know are passed over: it is opened by links and probes that add their own. Absent: they are refused. */
+    anyQuery?: boolean
   }
 }
 

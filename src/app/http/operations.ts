@@ -66,13 +66,15 @@ export function operationRoutes({ auth, metrics, version, checks }: OperationPar
 const hidden = { hide: true } as FastifySchema
 
 function health(app: App, checks: Record<string, Check>, version: string): void {
-  app.get('/health/live', { schema: { summary: 'Is the process alive', tags: ['operations'] } }, async () => ({
+  // A probe that brings a parameter of its own must not end the process.
+  const config = { anyQuery: true }
+  app.get('/health/live', { schema: { summary: 'Is the process alive', tags: ['operations'] }, config }, async () => ({
     status: 'live',
     version,
   }))
   app.get(
     '/health/ready',
-    { schema: { summary: 'Can requests be served; if not, what is missing', tags: ['operations'] } },
+    { schema: { summary: 'Can requests be served; if not, what is missing', tags: ['operations'] }, config },
     async () => {
       const results = await Promise.all(
         Object.entries(checks).map(async ([name, check]) => ({ name, wrong: await wrongWith(check) })),

@@ -16,6 +16,7 @@ import { wording } from '../../engine/wording.ts'
 import type { Auth } from './auth.ts'
 import { readJson } from './json.ts'
 import { openApi } from './openapi.ts'
+import { anyQuery, queryCheck } from './parameters.ts'
 import { catalogue } from './problem-catalogue.ts'
 import { answerProblem, problemOf } from './problems.ts'
 
@@ -61,6 +62,8 @@ export interface RouteEntry {
   method: string
   url: string
   roles: readonly string[] | undefined
+  /** Whether parameters that it does not know are passed over. */
+  anyQuery: boolean
 }
 
 declare module 'fastify' {
@@ -129,7 +132,7 @@ export async function buildServer(parts: ServerParts): Promise<App> {
     hurry(route, settings.handlerTimeoutMs)
     observe(route, duration, log)
     for (const method of [route.method].flat())
-      app.routeTable.push({ method, url: route.url, roles: route.config?.roles })
+      app.routeTable.push({ method, url: route.url, roles: route.config?.roles, anyQuery: anyQuery(route) })
   })
   await openApi(app, { version: parts.version })
   for (const service of parts.services) {
@@ -174,12 +177,14 @@ function bodyOf(request: FastifyRequest, body: Buffer): unknown {
   throw invalidRequest({ in: 'json', field: '', message: 'is empty; send a JSON object' })
 }
 
-/** Puts the check of who may call a route in front of it, before its body is read. */
+/** Puts the checks of who may call a route, and with which parameters, in front of it, before its body is read. */
 function guard(route: RouteOptions, auth: Auth): void {
   const roles = route.config?.roles
+  const checkQuery = queryCheck(route)
   const check = async (request: FastifyRequest) => {
     request.actor = await auth.identify(request, { required: roles !== undefined })
     if (roles) auth.permit(request.actor, roles)
+    checkQuery?.(request.query)
   }
   route.onRequest = [...[route.onRequest ?? []].flat(), check]
 }

@@ -15,6 +15,8 @@ import { type Format, fileOf, formatOf, RECIPE } from './recipe.ts'
 import { contentHash } from './routes.ts'
 
 const tags = ['media']
+/** A page's images are shown whatever a cache or a theme hangs behind their address. */
+const config = { anyQuery: true }
 const FOR_GOOD = 'public, max-age=31536000, immutable'
 /** What a link without a size shows. */
 const USUAL: Rendition['name'] = 'large'
@@ -50,12 +52,13 @@ export function publicRoutes(app: App, db: Database, files: MediaFiles): void {
         tags,
         params: z.strictObject({ hash: contentHash }),
       },
+      config,
     },
     async (request, reply) => send(request, reply, await assetOf(request.params.hash)),
   )
   app.get(
     '/media/:hash/:file',
-    { schema: { summary: 'An image at a size', tags, params: z.strictObject({ hash: contentHash, file }) } },
+    { schema: { summary: 'An image at a size', tags, params: z.strictObject({ hash: contentHash, file }) }, config },
     async (request, reply) => send(request, reply, await assetOf(request.params.hash), request.params.file),
   )
 }

@@ -10,6 +10,8 @@ export type Decline = (customerId: string, topic: string) => Promise<boolean>
 
 const params = z.strictObject({ token: z.uuid({ error: 'must be as the mail has it' }) })
 const tags = ['notifications']
+/** Programs that check links, and those that count clicks, add parameters of their own. */
+const config = { anyQuery: true }
 
 export const unsubscribeUrl = (publicUrl: string, token: string) =>
   `${publicUrl.replace(/\/+$/, '')}/v1/notifications/unsubscribe/${token}`
@@ -18,7 +20,7 @@ export function unsubscribeRoutes(app: App, db: Database, decline: Decline): voi
   // Opening the link changes nothing: programs that look whether links are safe open them all.
   app.get(
     '/notifications/unsubscribe/:token',
-    { schema: { params, summary: 'Asks whether the customer of a mail wants no more of its kind', tags } },
+    { schema: { params, summary: 'Asks whether the customer of a mail wants no more of its kind', tags }, config },
     async ({ params: { token } }, reply) => {
       const { language } = await mailBehind(db, token)
       return page(reply, language, false)
@@ -33,7 +35,7 @@ export function unsubscribeRoutes(app: App, db: Database, decline: Decline): voi
     )
     forms.post(
       '/notifications/unsubscribe/:token',
-      { schema: { params, summary: 'The customer of a mail wants no more of its kind by e-mail', tags } },
+      { schema: { params, summary: 'The customer of a mail wants no more of its kind by e-mail', tags }, config },
       async ({ params: { token } }, reply) => {
         const { customerId, topic, language } = await mailBehind(db, token)
         await decline(customerId, topic)

@@ -10,11 +10,16 @@ import { fileOf, filesOf, fileXml, indexEtag, indexXml } from './sitemap.ts'
 
 const tags = ['seo']
 const xml = 'application/xml; charset=utf-8'
+/** Crawlers come with parameters of their own. */
+const config = { anyQuery: true }
 
 export function sitemapRoutes(app: App, db: Database, shop: Shop): void {
   app.get(
     '/sitemap.xml',
-    { schema: { summary: 'The index of the sitemap', tags, response: { 200: z.string(), 304: z.undefined() } } },
+    {
+      schema: { summary: 'The index of the sitemap', tags, response: { 200: z.string(), 304: z.undefined() } },
+      config,
+    },
     async (request, reply) => {
       const files = await filesOf(db)
       if (known(request, reply, indexEtag(files))) return reply.code(304).send()
@@ -34,6 +39,7 @@ export function sitemapRoutes(app: App, db: Database, shop: Shop): void {
         }),
         response: { 200: z.string(), 304: z.undefined() },
       },
+      config,
     },
     async (request, reply) => {
       const [n = 0, of = 0] = (request.params.file.match(/\d+/g) ?? []).map(Number)
@@ -47,7 +53,7 @@ export function sitemapRoutes(app: App, db: Database, shop: Shop): void {
 
   app.get(
     '/robots.txt',
-    { schema: { summary: 'What robots may read', tags, response: { 200: z.string() } } },
+    { schema: { summary: 'What robots may read', tags, response: { 200: z.string() } }, config },
     async (_request, reply) =>
       reply.type('text/plain; charset=utf-8').send(`User-agent: *\nAllow: /\nSitemap: ${shop.url}/sitemap.xml\n`),
   )

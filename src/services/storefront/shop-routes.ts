@@ -15,7 +15,7 @@ const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: https: http:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 export function shopRoutes(app: App, storefront: Storefront): void {
-  const schema = { hide: true, querystring: z.strictObject({ ...localeQuery, q: z.string().max(200).optional() }) }
+  const schema = { hide: true, querystring: z.object({ ...localeQuery, q: z.string().max(200).optional() }) }
   const html = readFileSync(new URL('shop.html', FOLDER), 'utf8')
   app.get('/shop', { schema: schema as FastifySchema }, async (request, reply) => {
     const { locale } = request.query as { locale?: string }
