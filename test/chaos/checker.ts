@@ -36,6 +36,14 @@ export async function acknowledged(db: Database, calls: readonly Call[]): Promis
   })
 }
 
+/** I1 of commands without a key, whose records are forgotten: only their events tell. */
+export async function keylessAcknowledged(db: Database, calls: readonly Call[]): Promise<string[]> {
+  const wrong = await acknowledged(db, calls)
+  return wrong.filter(
+    (sentence) => !/is ok with 0 records and 1 events$|is unknown with 0 records and [01] events$/.test(sentence),
+  )
+}
+
 /** I2 log: positions without gap up to the head, versions 1 … v of each entity, and the state at v. */
 export async function logIsSound(db: Database): Promise<string[]> {
   const rows = await db<{ wrong: string }>`

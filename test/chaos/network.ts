@@ -23,6 +23,8 @@ export interface Wire {
   loseAnswer(text: string): Promise<void>
   /** From now on so large a share of what the server sends is lost, and its connection reset. */
   loseShare(share: number, random: () => number): void
+  /** Connections made from now on lead to another server; the present ones stay as they are. */
+  repoint(serverUrl: string): void
   /** Each byte sequence arrives in pieces of at most so many bytes; 0 for no slicing. */
   slice(bytes: number): void
   /** Passes everything again; black holes are reset. */
@@ -36,7 +38,7 @@ interface Link {
 }
 
 export async function openWire(serverUrl: string): Promise<Wire> {
-  const target = new URL(serverUrl)
+  let target = new URL(serverUrl)
   const links = new Set<Link>()
   let accepted = 0
   let down = false
@@ -122,6 +124,7 @@ export async function openWire(serverUrl: string): Promise<Wire> {
     swallowFrom: (text) => new Promise((done) => (swallow = { text: Buffer.from(text), done })),
     loseAnswer: (text) => new Promise((done) => (lose = { text: Buffer.from(text), done })),
     loseShare: (share, random) => void (loses = () => random() < share),
+    repoint: (serverUrl) => void (target = new URL(serverUrl)),
     slice: (bytes) => void (pieces = bytes),
     heal() {
       down = false
