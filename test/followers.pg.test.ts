@@ -127,7 +127,10 @@ test('a slug conflict is a failure of that product only', async () => {
   await productIs('three', { title: 'Another' })
   expect(await get('/v1/products/one/seo')).toMatchObject({ slug: 'same-title' })
   expect(await get('/v1/products/three/seo')).toMatchObject({ slug: 'another' })
-  expect(await get('/v1/products/two/seo')).toMatchObject({ code: 404 })
+  expect(await get('/v1/products/two/seo')).toMatchObject({
+    code: 404,
+    detail: 'product "two" has no page: slug conflict: "same-title" belongs to product one',
+  })
   const failures = await engine.db`select key, error from lockstep.failures where consumer = 'seo'`
   expect(failures).toMatchObject([{ key: 'two' }])
   expect(JSON.stringify(failures)).toContain('belongs to product one')

@@ -42,22 +42,40 @@ function built({ version, slug, product, prices, stock }: Row, shop: Shop): Vers
 
 export interface Former {
   productId: string
-  /** The product's slug now; null when it is deleted. */
+  /** Where it leads: the product's slug now; of a deleted one, that of the first living product its choices lead to. Null: nowhere. */
   slug: string | null
-  /** Where its choice leads, when it is deleted. */
-  redirect: string | null
 }
 
-/** Whose a slug once was. One step and never two: it leads to a product, and that to its slug of now. */
+/** Deleted products one after the other that an address is followed through: each was the successor of the one before. */
+const SUCCESSORS = 20
+
+/** Whose a slug once was. Answered in one step, however many products it leads through; a circle of deleted ones leads nowhere. */
 export async function formerly(db: Sql, slug: string): Promise<Former | undefined> {
   const [row] = await db<Former>`
-    select r.product_id as "productId", p.slug, t.slug as redirect
-      from seo.redirects r
-      join seo.pages p using (product_id)
-      left join seo.choices c on c.product_id = r.product_id
-      left join seo.pages t on t.product_id = c.redirect_to
-     where r.slug = ${slug}`
+    with recursive led (owner, slug, redirect_to, steps) as (
+      select r.product_id, p.slug, c.redirect_to, 0
+        from seo.redirects r
+        join seo.pages p using (product_id)
+        left join seo.choices c using (product_id)
+       where r.slug = ${slug}
+      union all
+      select l.owner, p.slug, c.redirect_to, l.steps + 1
+        from led l
+        join seo.pages p on p.product_id = l.redirect_to
+        left join seo.choices c on c.product_id = p.product_id
+       where l.slug is null and l.steps < ${SUCCESSORS}
+    )
+    select owner as "productId", slug from led order by steps desc limit 1`
   return row
+}
+
+/** Why a product has no page, when its slug belongs to another. */
+export async function conflictOf(db: Sql, productId: string): Promise<string | undefined> {
+  const [row] = await db<{ error: string }>`
+    select error from lockstep.failures
+     where consumer = 'seo' and key = ${productId} and error_class = 'SlugConflict' and state in ('retrying', 'dead')
+     order by id desc limit 1`
+  return row?.error
 }
 
 export type Resolved =
@@ -78,8 +96,7 @@ export async function resolvePath(db: Database, path: string, shop: Shop): Promi
   }
   const former = await formerly(db, slug)
   if (!former) return undefined
-  const to = former.slug ?? former.redirect
-  const { productId } = former
+  const { productId, slug: to } = former
   return to === null ? { status: 410, productId } : { status: 301, productId, location: pathOf(to) }
 }
 

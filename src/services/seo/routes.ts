@@ -8,7 +8,7 @@ import { type App, commandOptions, notFound } from '../../engine/http.ts'
 import { identifier, plainText } from '../../engine/text.ts'
 import { type Choice, type SeoCommand, seoEntity } from './choices.ts'
 import type { Shop } from './page.ts'
-import { formerly, pageAt, pageOfProduct, resolvePath } from './read.ts'
+import { conflictOf, formerly, pageAt, pageOfProduct, resolvePath } from './read.ts'
 import { slugMax, slugPattern } from './slug.ts'
 
 const meta = z.union([
@@ -61,9 +61,10 @@ export function seoRoutes(app: App, db: Database, execute: Executor<SeoCommand>[
       },
     },
     async (request) => {
-      const found = await pageOfProduct(db, request.params.id, shop)
-      if (!found) throw notFound('product', request.params.id)
-      return found
+      const { id } = request.params
+      const found = await pageOfProduct(db, id, shop)
+      if (found) return found
+      throw (await isThere(db, id)) ? pageless(id, await conflictOf(db, id)) : notFound('product', id)
     },
   )
 
@@ -110,9 +111,12 @@ export function seoRoutes(app: App, db: Database, execute: Executor<SeoCommand>[
       config,
     },
     async (request) => {
+      const { id } = request.params
       const { redirectTo } = request.body
+      // A deleted one may still be told where to lead.
+      if ((await lastEventOf(db, id)) === undefined) throw notFound('product', id)
       if (redirectTo !== null && !(await isThere(db, redirectTo))) throw notFound('product', redirectTo)
-      return choose(request, request.params.id, { redirectTo })
+      return choose(request, id, { redirectTo })
     },
   )
 
@@ -132,8 +136,7 @@ export function seoRoutes(app: App, db: Database, execute: Executor<SeoCommand>[
       const { slug } = request.params
       const [live, former] = await Promise.all([pageAt(db, slug, shop), formerly(db, slug)])
       if (live) return live
-      const redirectTo = former?.slug ?? former?.redirect
-      if (former && redirectTo) return { productId: former.productId, redirectTo }
+      if (former?.slug) return { productId: former.productId, redirectTo: former.slug }
       throw notFound('slug', slug)
     },
   )
@@ -167,10 +170,23 @@ export function seoRoutes(app: App, db: Database, execute: Executor<SeoCommand>[
 
 /** By the log, which knows it before any page: a product whose slug is taken has none. */
 async function isThere(db: Database, productId: string): Promise<boolean> {
+  const last = await lastEventOf(db, productId)
+  return last !== undefined && last !== 'product.deleted'
+}
+
+async function lastEventOf(db: Database, productId: string): Promise<string | undefined> {
   const [last] = await db<{ type: string }>`
     select type from lockstep.events where entity = ${`product/${productId}`} order by version desc limit 1`
-  return last !== undefined && last.type !== 'product.deleted'
+  return last?.type
 }
+
+/** The product is there; what it lacks is the page. */
+const pageless = (productId: string, reason = 'it is not made yet: see its sync status') =>
+  new Rejected(
+    'not-found',
+    { what: 'page', id: productId },
+    `product ${JSON.stringify(productId)} has no page: ${reason}`,
+  )
 
 const slugTaken = (slug: string, productId: string) =>
   new Rejected('slug-taken', { slug, productId }, `the slug ${JSON.stringify(slug)} belongs to product ${productId}`)

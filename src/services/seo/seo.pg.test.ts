@@ -107,6 +107,19 @@ test('a deleted product’s addresses lead where it was chosen, in one step', as
   expect([await resolved('/products/one'), await resolved('/products/best')]).toEqual([410, 410])
 })
 
+test('an address of a product is led on through successors that are deleted too, and a circle of them leads nowhere', async () => {
+  const titles = { a: 'One', b: 'Two', c: 'Three' }
+  await apply(...Object.entries(titles).map(([id, title]) => productEvent(id, 1, { title })))
+  await apply(await chosen('a', 1, null, 'b'), await chosen('b', 1, null, 'c'))
+  await apply(productDeleted('a', 2), productDeleted('b', 2))
+  expect([await resolved('/products/one'), await resolved('/products/two')]).toEqual([
+    '301 /products/three',
+    '301 /products/three',
+  ])
+  await apply(await chosen('c', 1, null, 'a'), productDeleted('c', 2))
+  expect([await resolved('/products/one'), await resolved('/products/three')]).toEqual([410, 410])
+})
+
 test('an older version changes nothing, not even when its slug is taken by now', async () => {
   await apply(productEvent('a', 3, { title: 'Three' }), productEvent('b', 1, { title: 'One' }))
   await apply(productEvent('a', 2, { title: 'One' }))
