@@ -2,12 +2,13 @@ import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createTestDatabase } from '../../../test/database.ts'
-import { madeEvent, stockEvent } from '../../../test/made-events.ts'
+import { madeEvent, productEvent, stockEvent } from '../../../test/made-events.ts'
 import { openAuth } from '../../app/http/auth.ts'
 import { buildServer, httpDefaults } from '../../app/http/server.ts'
 import type { Reaction } from '../../engine/consumer.ts'
 import type { LoggedEvent } from '../../engine/event.ts'
 import type { App } from '../../engine/http.ts'
+import { append } from '../../engine/log.ts'
 import { type TestEngine, testEngine } from '../../testing.ts'
 import type { Person, Preferences } from '../customers/events.ts'
 import type { Order, OrderStatus } from '../orders/events.ts'
@@ -243,6 +244,28 @@ describe('of orders', () => {
     expect(whole.text).not.toContain('internal')
     const rows = JSON.stringify(await engine.db`select m::text from notifications.mails m`)
     expect(rows).not.toMatch(/Name of|mail\.example/)
+  })
+
+  test('what is sold, and what runs out, is called by its name of that moment', async () => {
+    const options = { size: 'Small' }
+    const variants = [{ sku: 'LAMP', options, price: { amount: 999, currency: 'EUR' } }]
+    const told = async (title: string, version: number) => {
+      const { type, key, entity, source, data } = productEvent('lamp', version, { title, variants })
+      await engine.db.begin((tx) => append(tx, [{ type, key, entity, version, source, data }]))
+    }
+    await told('Lamp', 1)
+    await told('Oak <Lamp>', 2)
+    await handle(created('o1', 'confirmed', 'ida'))
+    await handle(low('lamp'))
+    await told('Something else', 3)
+    const [[order], [alert]] = [await mails('?template=order-confirmed'), await mails('?template=stock-alert')]
+    const ordered = (await call('GET', `/${order?.id}`)).body
+    expect(ordered.text).toContain('2 × Oak <Lamp>, Small (LAMP), €9.99 each')
+    expect(ordered.html).toContain('2 × Oak &lt;Lamp&gt;, Small')
+    const alerted = (await call('GET', `/${alert?.id}`)).body
+    expect(alerted.subject).toBe('Low stock: Oak <Lamp> (lamp-1)')
+    expect(alerted.text).toContain('Oak <Lamp> (lamp)\n  lamp-1: 3 left')
+    expect((await call('GET', '/stock-alerts')).body.items).toMatchObject([{ productId: 'lamp', title: 'Oak <Lamp>' }])
   })
 
   test.each<[string, Record<string, string[]>, number]>([

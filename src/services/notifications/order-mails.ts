@@ -3,6 +3,7 @@ import type { Sql } from '../../engine/database.ts'
 import type { LoggedEvent } from '../../engine/event.ts'
 import type { Order, OrderStatus } from '../orders/events.ts'
 import { putInOutbox } from './outbox.ts'
+import { namesOf } from './product-names.ts'
 import { mayBeTold } from './rules.ts'
 
 export const orderTopic = 'order_status'
@@ -22,13 +23,20 @@ export async function tellOfOrder(event: LoggedEvent, tx: Sql, state: 'queued' |
   const { id, customerId, status, lines, totals, createdAt } = event.data.order as Order
   const template = templates[status] ?? null
   if (template === null || customerId === null) return
-  if (!(await mayBeTold(tx, customerId, orderTopic))) return
+  const [wanted, names] = await Promise.all([mayBeTold(tx, customerId, orderTopic), namesOf(tx, lines)])
+  if (!wanted) return
   const order = {
     id,
     status,
     createdAt,
     totals,
-    lines: lines.map(({ sku, quantity, returned, unitPrice }) => ({ sku, quantity, returned, unitPrice })),
+    lines: lines.map(({ sku, quantity, returned, unitPrice }) => ({
+      sku,
+      name: names.get(sku) ?? null,
+      quantity,
+      returned,
+      unitPrice,
+    })),
   }
   await putInOutbox(
     tx,

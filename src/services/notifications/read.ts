@@ -81,6 +81,8 @@ export interface StockAlert {
   position: number
   type: string
   productId: string
+  /** When it crossed; null where no event had told of the product. */
+  title: string | null
   sku: string
   available: number
   threshold: number
@@ -92,7 +94,7 @@ export interface StockAlert {
 /** The newest first. */
 export const listAlerts = (db: Sql, before: number, limit: number): Promise<StockAlert[]> =>
   db<StockAlert>`
-    select event_id as "eventId", position, type, product_id as "productId", sku, available, threshold, trigger, at, mail_id as "mailId"
+    select event_id as "eventId", position, type, product_id as "productId", title, sku, available, threshold, trigger, at, mail_id as "mailId"
       from notifications.sent
      where position < ${before}
      order by position desc

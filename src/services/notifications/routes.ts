@@ -44,6 +44,7 @@ const alert = z.object({
   position: z.int(),
   type: z.string(),
   productId: z.string(),
+  title: z.string().nullable(),
   sku: z.string(),
   available: z.int(),
   threshold: z.int(),

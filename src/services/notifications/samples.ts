@@ -7,9 +7,21 @@ const order = {
   createdAt: '2026-03-01T10:00:00.000Z',
   totals: [{ amount: 184_970, currency: 'EUR' }],
   lines: [
-    { sku: 'KIT-LUNA-WHT-001', quantity: 1, returned: 0, unitPrice: { amount: 159_990, currency: 'EUR' } },
-    { sku: 'LAMP-1 "S" <new> & more', quantity: 2, returned: 1, unitPrice: { amount: 12_490, currency: 'EUR' } },
-    { sku: 'SAMPLE-CARD', quantity: 3, returned: 0, unitPrice: null },
+    {
+      sku: 'KIT-LUNA-WHT-001',
+      name: 'Luna Kitchen, White',
+      quantity: 1,
+      returned: 0,
+      unitPrice: { amount: 159_990, currency: 'EUR' },
+    },
+    {
+      sku: 'LAMP-1',
+      name: 'Lamp "S" <new> & more',
+      quantity: 2,
+      returned: 1,
+      unitPrice: { amount: 12_490, currency: 'EUR' },
+    },
+    { sku: 'SAMPLE-CARD', name: null, quantity: 3, returned: 0, unitPrice: null },
   ],
 }
 const unsubscribeUrl = 'https://shop.example/v1/notifications/unsubscribe/00000000-0000-4000-8000-000000000000'
@@ -22,9 +34,14 @@ export const samples: Record<string, Data> = {
     total: 3,
     out: 1,
     products: [
-      { productId: 'luna-kitchen', skus: [{ sku: 'KIT-LUNA-WHT-001', available: 0, threshold: 0, out: true }] },
+      {
+        productId: 'luna-kitchen',
+        title: 'Luna Kitchen',
+        skus: [{ sku: 'KIT-LUNA-WHT-001', available: 0, threshold: 0, out: true }],
+      },
       {
         productId: 'lamp',
+        title: null,
         skus: [
           { sku: 'LAMP-1', available: 2, threshold: 3, out: false },
           { sku: 'LAMP-2', available: 3, threshold: 3, out: false },

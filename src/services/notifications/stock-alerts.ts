@@ -19,8 +19,10 @@ export async function tellOfStock(
   if (trigger === 'SCHEDULED_SYNC') return
   const { sku, productId, available } = stock
   const { count } = await tx`
-    insert into notifications.sent (event_id, position, type, product_id, sku, available, threshold, trigger)
-    values (${id}, ${position}, ${type}, ${productId}, ${sku}, ${available}, ${threshold}, ${trigger})
+    insert into notifications.sent (event_id, position, type, product_id, title, sku, available, threshold, trigger)
+    values (${id}, ${position}, ${type}, ${productId},
+            (select data -> 'product' ->> 'title' from lockstep.events where entity = ${`product/${productId}`} order by version desc limit 1),
+            ${sku}, ${available}, ${threshold}, ${trigger})
     on conflict do nothing`
   if (count === 0) return
   const open = await openMail(tx)
@@ -58,7 +60,11 @@ async function untilNextMail(tx: Sql, { gatherMs, digestSeconds }: NotificationS
 }
 
 export interface Alerts {
-  products: { productId: string; skus: { sku: string; available: number; threshold: number; out: boolean }[] }[]
+  products: {
+    productId: string
+    title: string | null
+    skus: { sku: string; available: number; threshold: number; out: boolean }[]
+  }[]
   /** Of all that crossed, listed or not. */
   total: number
   out: number
@@ -68,6 +74,7 @@ export interface Alerts {
 export async function alertsOf(db: Sql, mailId: string): Promise<Alerts> {
   const rows = await db<{
     productId: string
+    title: string | null
     sku: string
     available: number
     threshold: number
@@ -76,12 +83,12 @@ export async function alertsOf(db: Sql, mailId: string): Promise<Alerts> {
     outs: number
   }>`
     with latest as (
-      select distinct on (sku) sku, product_id, available, threshold, type = 'stock.out' as out
+      select distinct on (sku) sku, product_id, title, available, threshold, type = 'stock.out' as out
         from notifications.sent
        where mail_id = ${mailId}
        order by sku, position desc
     )
-    select sku, product_id as "productId", available, threshold, out,
+    select sku, product_id as "productId", title, available, threshold, out,
            count(*) over () as total, count(*) filter (where out) over () as outs
       from latest
      order by bool_or(out) over (partition by product_id) desc, product_id, sku
@@ -90,6 +97,7 @@ export async function alertsOf(db: Sql, mailId: string): Promise<Alerts> {
   return {
     products: [...byProduct].map(([productId, skus]) => ({
       productId,
+      title: skus[0]?.title ?? null,
       skus: skus.map(({ sku, available, threshold, out }) => ({ sku, available, threshold, out })),
     })),
     total: rows[0]?.total ?? 0,
