@@ -276,6 +276,30 @@ test('a broken consumer shows in status, dead letters and explain, and a retry m
   expect((await lockstep(['wait', body.syncToken])).code).toBe(0)
 })
 
+test('caches are seen and cleared in the server that has them, wherever it answers', async () => {
+  expect((await call('/products', 'POST', lamp('cached'))).status).toBe(201)
+  for (let n = 0; n < 2; n++) expect((await call('/products/cached')).status).toBe(200)
+  const [table, fields, rehearsed, strange, nameless, nowhere, foreign] = await Promise.all([
+    lockstep(['caches', 'ls']),
+    lockstep(['caches', 'ls', '--json', 'name,hits,hitRate,server']),
+    lockstep(['caches', 'clear', '--all', '--dry-run']),
+    lockstep(['caches', 'clear', 'serach']),
+    lockstep(['caches', 'clear']),
+    lockstep(['caches', 'ls', '--url', 'http://127.0.0.1:1']),
+    lockstep(['caches', 'ls'], { LOCKSTEP_TOKEN: 'foreign' }),
+  ])
+  expect(table.stdout).toMatch(/^products .* memory +http:/m)
+  const products = JSON.parse(fields.stdout).find(({ name }: { name: string }) => name === 'products')
+  expect(products).toMatchObject({ server: server.url, hits: expect.any(Number), hitRate: expect.any(Number) })
+  expect(rehearsed).toMatchObject({ code: 0, stderr: expect.stringContaining('would be forgotten') })
+  expect(strange).toMatchObject({ code: 3, stderr: expect.stringContaining('did you mean search?') })
+  expect(nameless.code).toBe(2)
+  expect(nowhere).toMatchObject({ code: 7, stderr: expect.stringContaining('no server answers') })
+  expect(foreign).toMatchObject({ code: 4, stderr: expect.stringContaining('LOCKSTEP_TOKEN') })
+  const [cleared] = JSON.parse((await lockstep(['caches', 'clear', 'products', '-o', 'json'])).stdout)
+  expect(cleared).toMatchObject({ name: 'products', entries: 0, server: server.url })
+})
+
 test('an import reports by line, and the same file again changes nothing', async () => {
   const file = join(directory, 'products.csv')
   await writeFile(

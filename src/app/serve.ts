@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import type { Logger } from 'pino'
 import { pause } from '../engine/deadline.ts'
 import type { App } from '../engine/http.ts'
+import { announce } from './addresses.ts'
 import type { Config } from './config.ts'
 import type { Auth } from './http/auth.ts'
 import { createMetrics } from './metrics.ts'
@@ -57,6 +58,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const stopping = new AbortController()
   const stop = AbortSignal.any([signal, stopping.signal])
   let app: App | undefined
+  let unannounce: (() => Promise<void>) | undefined
   let work: Promise<unknown>[] = []
   try {
     step(system.serving.length === 1 ? `service ${services[0]}` : `${system.serving.length} services`)
@@ -64,6 +66,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     const { auth, server } = await (await http)(options, system, metrics.registry)
     app = server
     const url = await listen(server, config, options.onNote)
+    unannounce = await announce(config.dataDirectory, url)
     step(`HTTP at ${url.replace('http://', '')}`)
     work = [
       system.engine.run(stop),
@@ -76,6 +79,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     if (!stop.aborted) options.onReady({ url, loginUrl: `${url}/login/${auth.createLogin()}`, productId, system })
     await ended(stop)
   } finally {
+    await unannounce?.()
     await drain(app)
     stopping.abort()
     const outcomes = await Promise.allSettled(work)

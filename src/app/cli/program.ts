@@ -1,6 +1,7 @@
 /** All commands, and what holds for each of them: output formats, help that begins with examples, exit codes. */
 import { Command, Option } from 'commander'
 import { paint, paintAside } from '../colours.ts'
+import { cachesCommand } from './caches.ts'
 import { completionCommand } from './completion.ts'
 import { configCommand } from './config.ts'
 import { consumersCommand, replayCommand } from './consumers.ts'
@@ -43,7 +44,10 @@ export function buildProgram(): Command {
   const groups: [string, Command[]][] = [
     ['Run it:', [serveCommand(), importCommand(), importOrdersCommand(), feedsCommand()]],
     ['Ask it:', [statusCommand(), waitCommand(), explainCommand(), eventsCommand()]],
-    ['Mend it:', [deadLettersCommand(), consumersCommand(), replayCommand(), verifyCommand(), doctorCommand()]],
+    [
+      'Mend it:',
+      [deadLettersCommand(), consumersCommand(), replayCommand(), cachesCommand(), verifyCommand(), doctorCommand()],
+    ],
     ['Set it up:', [tokenCommand(), configCommand(), completionCommand()]],
   ]
   for (const [heading, commands] of groups)
