@@ -57,13 +57,16 @@ test('the admin has one mail when a stock becomes low, one when it is out, and n
   await order('kit-1', 1)
   await followed()
   await outboxEmpty()
-  expect(to('admin@example.com').map(({ subject }) => subject)).toEqual(['Low stock: kit-1'])
+  expect(to('admin@example.com').map(({ subject }) => subject)).toEqual(['Low stock: kit (kit-1)'])
 
   await order('kit-1', 1)
   await order('kit-1', 2)
   await followed()
   await outboxEmpty()
-  expect(to('admin@example.com').map(({ subject }) => subject)).toEqual(['Low stock: kit-1', 'Out of stock: kit-1'])
+  expect(to('admin@example.com').map(({ subject }) => subject)).toEqual([
+    'Low stock: kit (kit-1)',
+    'Out of stock: kit (kit-1)',
+  ])
   expect(await send('GET', '/products/kit')).toMatchObject({ isAvailable: false })
   const { items } = await send('GET', '/events?key=kit')
   expect(items.map(({ type }: { type: string }) => type)).toContain('product.updated')
