@@ -4,7 +4,6 @@
  */
 import { createHash } from 'node:crypto'
 import type { Cache } from '../../engine/cache/cache.ts'
-import type { Sql } from '../../engine/database.ts'
 import { priceBounds } from './facets.ts'
 import type { SearchQuery } from './query.ts'
 import { fold, lookupKey } from './words.ts'
@@ -80,46 +79,45 @@ function bracketTags(min: number, max: number): string[] {
   return [first, ...inside]
 }
 
-/** What answers are told apart by, of a product. */
-export interface Shown {
-  product_id: string
+/** What answers are told apart by, of a product's row that was written: as it is and as it was, null where it is new. */
+export interface Written {
   live: boolean
   vendor_id: string | null
   category: string | null
   price_min: number | null
   price_max: number | null
-  text_hash: string
+  was_live: boolean | null
+  was_vendor_id: string | null
+  was_category: string | null
+  was_price_min: number | null
+  was_price_max: number | null
+  reworded: boolean
 }
 
-export const shown = (productIds: string[], tx: Sql) =>
-  tx<Shown>`
-    select product_id, live, vendor_id, category, price_min, price_max, text_hash::text
-      from search.products where product_id = any(${productIds}::text[])`
-
-/** Those of the products that this transaction has written anew. */
-export const written = (productIds: string[], tx: Sql) =>
-  tx<Shown>`
-    select product_id, live, vendor_id, category, price_min, price_max, text_hash::text
-      from search.products where product_id = any(${productIds}::text[]) and xmin = pg_current_xact_id()::xid`
-
-/** The tags of all answers that may differ after the change. Of products that are not among the `compared` neither text nor price nor place changed. */
-export function changedTags(compared: readonly string[], before: Shown[], after: Shown[]): string[] {
-  const comparedIds = new Set(compared)
-  const old = new Map(before.map((row) => [row.product_id, row]))
+/** The tags of all answers that may differ after the change. */
+export function changedTags(written: readonly Written[]): string[] {
   const tags = new Set<string>()
-  for (const row of after) {
-    const was = comparedIds.has(row.product_id) ? old.get(row.product_id) : row
-    if (!(was?.live || row.live)) continue
-    for (const one of [was, row]) if (one?.live) for (const tag of tagsOfRow(one)) tags.add(tag)
-    if (was?.live !== row.live) tags.add(generalTag)
-    if (was?.live !== row.live || was?.text_hash !== row.text_hash) tags.add(textTag)
+  for (const row of written) {
+    const { live, was_live: wasLive } = row
+    if (!(wasLive || live)) continue
+    tags.add(anyTag)
+    if (wasLive)
+      for (const tag of tagsOfRow(row.was_vendor_id, row.was_category, row.was_price_min, row.was_price_max))
+        tags.add(tag)
+    if (live) for (const tag of tagsOfRow(row.vendor_id, row.category, row.price_min, row.price_max)) tags.add(tag)
+    if (wasLive !== live) tags.add(generalTag)
+    if (wasLive !== live || row.reworded) tags.add(textTag)
   }
   return [...tags]
 }
 
-function* tagsOfRow({ vendor_id, category, price_min, price_max }: Shown): Iterable<string> {
-  yield anyTag
-  if (vendor_id !== null) yield lookupKey('vendor', vendor_id)
+function* tagsOfRow(
+  vendor: string | null,
+  category: string | null,
+  min: number | null,
+  max: number | null,
+): Iterable<string> {
+  if (vendor !== null) yield lookupKey('vendor', vendor)
   if (category !== null) yield lookupKey('category', category)
-  if (price_min !== null && price_max !== null) yield* bracketTags(price_min, price_max)
+  if (min !== null && max !== null) yield* bracketTags(min, max)
 }

@@ -1,10 +1,11 @@
+import fc from 'fast-check'
 import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createTestDatabase } from '../../../test/database.ts'
 import { applySchema, madeEvent, productDeleted, productEvent, stockEvent } from '../../../test/made-events.ts'
 import type { Cache } from '../../engine/cache/cache.ts'
 import { Caches } from '../../engine/cache/caches.ts'
-import { type Database, openDatabase } from '../../engine/database.ts'
+import { type Database, openDatabase, type Sql } from '../../engine/database.ts'
 import type { LoggedEvent } from '../../engine/event.ts'
 import type { Product } from '../catalog/events.ts'
 import { SearchGenerations } from './generations.ts'
@@ -31,12 +32,21 @@ const priced = (amount: number, sku: string): Partial<Product> => ({
   variants: [{ sku, options: {}, price: { amount, currency: 'EUR' } }],
 })
 
+const priceEvent = (id: string, version: number, effective: number) => {
+  const price = { list: 1_000, effective, currency: 'EUR', applied: [] }
+  const data = { productId: id, prices: { [`${id}-1`]: price }, problems: [], changes: [] }
+  return madeEvent('price.updated', id, `price/${id}`, version, data)
+}
+
+/** How often this transaction wrote products anew, and how often without their indexes. */
+async function rewritten(tx: Sql) {
+  const [row] = await tx<{ updated: number; hot: number }>`
+    select pg_stat_get_xact_tuples_updated(c) as updated, pg_stat_get_xact_tuples_hot_updated(c) as hot
+      from (select 'search.products'::regclass::oid as c) t`
+  return { updated: row?.updated ?? 0, hot: row?.hot ?? 0 }
+}
+
 describe('effective prices', () => {
-  const priceEvent = (id: string, version: number, effective: number) => {
-    const price = { list: 1_000, effective, currency: 'EUR', applied: [] }
-    const data = { productId: id, prices: { [`${id}-1`]: price }, problems: [], changes: [] }
-    return madeEvent('price.updated', id, `price/${id}`, version, data)
-  }
   const priceOf = async (id: string) => (await find()).items.find((item) => item.id === id)?.price?.min
 
   test('take the place of list prices, whichever comes first', async () => {
@@ -287,6 +297,59 @@ describe('the projection', () => {
     await apply(productEvent('a', 3))
     await apply(stockEvent('a', 3, 1, { sku: 'y', active: false }))
     expect(await available()).toBe(false)
+  })
+
+  test('a SKU that another product has now counts for that one alone', async () => {
+    const available = async () => (await find({ sort: 'title' })).items.map((item) => item.available)
+    await apply(productEvent('a', 1), productEvent('b', 1), stockEvent('a', 1, 5, { sku: 'x' }))
+    expect(await available()).toEqual([true, false])
+    await apply(stockEvent('b', 2, 5, { sku: 'x' }))
+    expect(await available()).toEqual([false, true])
+    await apply(stockEvent('a', 1, 1, { sku: 'y' }), stockEvent('b', 3, 0, { sku: 'x' }))
+    expect(await available()).toEqual([true, false])
+  })
+
+  test('after any changes of stock, in any batches, a product is in stock while one of its SKUs is', async () => {
+    const change = fc.record({
+      product: fc.constantFrom('a', 'b'),
+      sku: fc.constantFrom('x', 'y', 'z'),
+      available: fc.constantFrom(0, 0, 3),
+      telling: fc.boolean(),
+    })
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.array(change, { minLength: 1, maxLength: 4 }), { maxLength: 6 }),
+        async (batches) => {
+          await db.begin((tx) => projection.reset?.(tx) ?? Promise.resolve())
+          const stock = new Map<string, { product: string; available: number }>()
+          for (const [n, batch] of batches.entries()) {
+            const latest = new Map(batch.map((one) => [one.sku, one]))
+            for (const { sku, product, available } of latest.values()) stock.set(sku, { product, available })
+            const told = new Set(batch.filter((one) => one.telling).map((one) => one.product))
+            await apply(
+              ...[...told].map((id) => productEvent(id, n + 1)),
+              ...[...latest.values()].map(({ product, sku, available }) =>
+                stockEvent(product, n + 1, available, { sku }),
+              ),
+            )
+          }
+          for (const { id, available } of (await find()).items)
+            expect(available).toBe([...stock.values()].some((of) => of.product === id && of.available > 0))
+        },
+      ),
+      { numRuns: 60 },
+    )
+  })
+
+  test('no index hears of prices and stock, however many change at once', async () => {
+    const many = Array.from({ length: 200 }, (_, n) => `p${n}`)
+    await apply(...many.map((id) => productEvent(id, 1)))
+    for (const changes of [many.map((id) => priceEvent(id, 1, 100)), many.map((id) => stockEvent(id, 1, 5))]) {
+      const [before, , after] = await db.begin((tx) =>
+        Promise.all([rewritten(tx), projection.apply(changes, tx), rewritten(tx)]),
+      )
+      expect(after).toEqual({ updated: before.updated + 200, hot: before.hot + 200 })
+    }
   })
 
   test('an update that leaves the text alone keeps its words', async () => {
