@@ -38,6 +38,7 @@ export const messages = z.strictObject({
     broken: words,
     ships: words,
     theme: words,
+    close: words,
   }),
 })
 

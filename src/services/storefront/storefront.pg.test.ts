@@ -233,6 +233,11 @@ test('the shop’s page speaks the visitor’s language and takes nothing from e
   expect(page.body).toContain('placeholder="Produkte suchen"')
   const linked = [...page.body.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path as string)
   for (const path of linked) expect([path, (await app.inject(path)).statusCode]).toEqual([path, 200])
+
+  const [, words = ''] = /data-words="([^"]*)"/.exec(page.body) ?? []
+  const told = JSON.parse(words.replace(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code))))
+  const { body: script } = await app.inject('/shop/shop.js')
+  for (const [, word = ''] of script.matchAll(/\bwords\.(\w+)/g)) expect(told).toHaveProperty(word)
   await app.close()
   await engine.close()
 })

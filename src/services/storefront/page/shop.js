@@ -27,6 +27,8 @@ const plural = (forms, number) =>
     count: new Intl.NumberFormat(locale).format(number),
   })
 
+const percent = new Intl.NumberFormat(locale, { style: 'percent' })
+
 function element(name, properties = {}, ...children) {
   const made = document.createElement(name)
   const { dataset, ...rest } = properties
@@ -145,7 +147,7 @@ function stockOf({ availability: { message, leadTimeEstimate, displayStatus } })
 function cardOf(product) {
   const offer = offerOf(product)
   const picture = pictureOf(product)
-  if (offer?.off) picture.append(element('span', { className: 'badge' }, `−${offer.off} %`))
+  if (offer?.off) picture.append(element('span', { className: 'badge' }, `−${percent.format(offer.off / 100)}`))
   const card = element(
     'button',
     { type: 'button', className: 'card', dataset: { id: product.id, status: product.availability.displayStatus } },
@@ -195,9 +197,19 @@ function place(product) {
   if (detail.open && detail.dataset.id === product.id) fillDetail(product)
 }
 
+// What is told while it is open leaves the picture and the button alone: nothing flickers, and the focus stays.
 function fillDetail(product) {
-  const close = element('button', { type: 'button', className: 'close', ariaLabel: '×' }, '×')
-  close.addEventListener('click', () => detail.close())
+  const image = JSON.stringify(product.image)
+  if (!detail.open || detail.dataset.id !== product.id) {
+    const close = element(
+      'button',
+      { type: 'button', className: 'close', ariaLabel: words.close, title: words.close },
+      '×',
+    )
+    close.addEventListener('click', () => detail.close())
+    detail.replaceChildren(close, element('div', { className: 'sheet' }, pictureOf(product), element('div')))
+  } else if (detail.dataset.image !== image) detail.querySelector('.picture').replaceWith(pictureOf(product))
+  Object.assign(detail.dataset, { id: product.id, image })
   const variants = product.variants.map((variant) =>
     element(
       'li',
@@ -206,23 +218,18 @@ function fillDetail(product) {
       element('span', {}, money(variant.effectivePrice)),
     ),
   )
-  detail.dataset.id = product.id
-  detail.replaceChildren(
-    close,
+  const sheet = detail.querySelector('.sheet')
+  sheet.dataset.status = product.availability.displayStatus
+  sheet.lastElementChild.replaceWith(
     element(
       'div',
-      { className: 'sheet', dataset: { status: product.availability.displayStatus } },
-      pictureOf(product),
-      element(
-        'div',
-        { className: 'text' },
-        product.category && element('span', { className: 'kind' }, product.category),
-        element('h2', { id: 'detail-title' }, product.title),
-        priceOf(product),
-        ...stockOf(product),
-        product.description && element('p', { className: 'about' }, product.description),
-        element('ul', { className: 'variants' }, ...variants),
-      ),
+      { className: 'text' },
+      product.category && element('span', { className: 'kind' }, product.category),
+      element('h2', { id: 'detail-title' }, product.title),
+      priceOf(product),
+      ...stockOf(product),
+      product.description && element('p', { className: 'about' }, product.description),
+      element('ul', { className: 'variants' }, ...variants),
     ),
   )
 }
@@ -283,6 +290,7 @@ function follow() {
   stream?.close()
   stream = undefined
   const ids = shown.filter((id) => !id.includes(',')).slice(-FOLLOWED)
+  live.hidden = ids.length === 0
   if (ids.length === 0) return
   const url = new URL('/storefront/live', location.origin)
   url.searchParams.set('products', ids.join(','))
