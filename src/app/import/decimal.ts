@@ -1,4 +1,5 @@
 /** Numbers as people write them in files, read exactly: prices into minor units by their digits, never through floats. */
+import { exponentOf as exponentIn } from '../../engine/currency.ts'
 
 /** A number read, or why not. */
 export type Reading = { value: number } | { refused: string }
@@ -6,16 +7,8 @@ export type Reading = { value: number } | { refused: string }
 /** A price read, with the currency it named (a code or sign beside the number) or the one that holds for the file. */
 export type PriceReading = { amount: number; currency: string } | { refused: string }
 
-// ISO 4217's exponents that are not 2.
-const exponents = new Map<string, number>([
-  ...'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF'.split(' ').map((code) => [code, 0] as const),
-  ...'BHD IQD JOD KWD LYD OMR TND'.split(' ').map((code) => [code, 3] as const),
-  ['CLF', 4],
-  ['UYW', 4],
-])
-
-/** Decimal places of a currency: EUR 2, JPY 0, KWD 3. */
-export const exponentOf = (currency: string): number => exponents.get(currency) ?? 2
+/** Decimal places of a currency: EUR 2, JPY 0, KWD 3; 2 of those that are history. */
+const exponentOf = (currency: string): number => exponentIn(currency) ?? 2
 
 // A sign that several currencies share says nothing against any of them.
 const signs: Record<string, string[]> = {

@@ -1,5 +1,6 @@
 /** What the catalog tells: the contracts of its events, and the product they carry. */
 import { z } from 'zod'
+import { exponentOf } from '../../engine/currency.ts'
 
 export const money = z.strictObject({
   /** Minor units of the currency: 1999 is 19.99 EUR, 1999 JPY. */
@@ -7,6 +8,12 @@ export const money = z.strictObject({
   currency: z.string().regex(/^[A-Z]{3}$/, 'an ISO 4217 code such as EUR'),
 })
 export type Money = z.infer<typeof money>
+
+/** As somebody may give it. Events may carry money that is nobody's any more (marks); new prices are in a currency in use, or nothing could be counted in it. */
+export const givenMoney = money.refine(({ currency }) => exponentOf(currency) !== undefined, {
+  path: ['currency'],
+  error: 'is no currency of ISO 4217 that is in use, such as EUR',
+})
 
 export const variant = z.strictObject({
   sku: z.string(),

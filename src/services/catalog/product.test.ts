@@ -42,6 +42,11 @@ describe('what may come in', () => {
       { variants: [{ sku: 'A', price: { amount: 1, currency: 'XQZ' } }] },
       'variants.0.price.currency',
     ],
+    [
+      'a currency that is history',
+      { variants: [{ sku: 'A', price, compareAtPrice: { amount: 1, currency: 'HRK' } }] },
+      'variants.0.compareAtPrice.currency',
+    ],
     ['a SKU given twice', { variants: [...least.variants, ...least.variants] }, 'variants.1.sku'],
     ['a status of its own', { status: 'sold' }, 'status'],
     ['an attribute that is an object', { attributes: { size: {} } }, 'attributes.size'],

@@ -6,7 +6,7 @@ import { syncToken } from '../../engine/event.ts'
 import type { Executor } from '../../engine/executor.ts'
 import { type App, commandOptions, etag, limitQuery, notFound, pageOf, pageSchema, placeIn } from '../../engine/http.ts'
 import { identifier, plainText, quantity } from '../../engine/text.ts'
-import { money } from '../catalog/events.ts'
+import { givenMoney, money } from '../catalog/events.ts'
 import { buyersOf, type Open } from './buyers.ts'
 import type { OrderAnswer, OrdersCommand } from './commands.ts'
 import { orderEntity } from './decider.ts'
@@ -27,7 +27,7 @@ const input = z.strictObject({
   orderId: identifier.optional(),
   customerId: identifier.optional(),
   /** Without a unit price: what it costs now. */
-  lines: lines({ unitPrice: money.nullable().optional() }),
+  lines: lines({ unitPrice: givenMoney.nullable().optional() }),
 })
 const returnInput = z.strictObject({ returnId: identifier.optional(), lines: lines({}).optional(), reason })
 const cancelInput = z.strictObject({ reason }).nullish()

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { exponentOf, inWords } from './currency.ts'
+import { exponentOf, inWords } from '../../engine/currency.ts'
 import { type PricedProduct, percentOf, pricesOf } from './price.ts'
 import { type Effect, effect, inScope, promotionInput, type Rule, ruleInput, scope } from './rule.ts'
 

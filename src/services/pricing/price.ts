@@ -1,6 +1,6 @@
 /** What a product costs: its list prices under the rules and promotions of a moment, with what did it and why. */
+import { exponentOf, inWords } from '../../engine/currency.ts'
 import type { Money } from '../catalog/events.ts'
-import { exponentOf, inWords } from './currency.ts'
 import type { Price, Problem } from './events.ts'
 import { type Effect, inScope, type Rule, type Rulebook, type Scoped } from './rule.ts'
 

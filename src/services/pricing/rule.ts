@@ -1,13 +1,8 @@
 /** Rules and promotions: data that says whose price becomes what, and for which products. */
 import { z } from 'zod'
 import { identifier, plainText } from '../../engine/text.ts'
-import { money } from '../catalog/events.ts'
-import { exponentOf } from './currency.ts'
+import { givenMoney as known } from '../catalog/events.ts'
 
-const known = money.refine(({ currency }) => exponentOf(currency) !== undefined, {
-  path: ['currency'],
-  error: 'is no ISO 4217 currency in use',
-})
 const name = plainText(200).refine((text) => text.trim() !== '', 'must not be blank')
 const list = <Item extends z.ZodType>(item: Item, max: number) =>
   z.array(item).min(1, 'must not be empty').max(max, `must have at most ${max} entries`)

@@ -1,4 +1,4 @@
-/** Currencies: ISO 4217's codes, each with the number of its decimal places. */
+/** Currencies: the codes of ISO 4217 that money can be had in today, each with the number of its decimal places. One list for everybody. */
 
 const none = 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF'
 const three = 'BHD IQD JOD KWD LYD OMR TND'
