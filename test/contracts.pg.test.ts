@@ -93,6 +93,11 @@ test('every event that the services append is as its contract and the published 
   await carts.execute({ type: 'create', cartId: 'before-log-in', customerId: null, anonymousId: 'somebody' })
   await carts.execute({ type: 'put', cartId: 'before-log-in', sku: 'VASE-1', quantity: 1, goods: vases })
   await carts.execute({ type: 'merge', cartId: 'basket', from: 'before-log-in', goods: [vases] })
+  const basket = { cartId: 'basket', checkoutId: 'elsewhere' }
+  for (const status of ['compensated', 'completed'] as const) {
+    await carts.execute({ type: 'check-out', ...basket })
+    await carts.execute({ type: 'settle', ...basket, outcome: { status, failure: null } })
+  }
   await lapseAtOnce(engine.db, 'late')
   const cards = {
     tok_visa: 'tok_visa',

@@ -5,6 +5,7 @@ import { joint } from '../engine/joint.ts'
 import type { Engine, Service } from '../engine/service.ts'
 import { analyticsService } from '../services/analytics/service.ts'
 import { cartsService } from '../services/carts/service.ts'
+import { cartsSource } from '../services/carts/store.ts'
 import { catalogService } from '../services/catalog/service.ts'
 import { catalogSource } from '../services/catalog/store.ts'
 import { checkoutService } from '../services/checkout/service.ts'
@@ -67,7 +68,7 @@ export function wire(
       selling: sellingFrom({ inventory, orders, ttlSeconds: config.stock.reservationTtlSeconds }),
       paying: payments,
       quote: pricing.quote,
-      cart: carts.cart,
+      carts: { source: cartsSource, read: carts.cart },
     }),
     payments,
     carts,

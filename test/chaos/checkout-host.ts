@@ -1,7 +1,13 @@
-/** A process made to be killed: checkouts over real stock, orders and payments, driven until nothing is open. */
+/**
+ * A process made to be killed: checkouts of guests' carts over real stock, orders and payments, driven until nothing is open, while each guest logs in and
+ * would have his cart merged into the one he left there.
+ */
 import { pino } from 'pino'
 import { sellingFrom } from '../../src/app/selling.ts'
+import { Rejected } from '../../src/engine/decider.ts'
 import { Engine } from '../../src/engine/engine.ts'
+import { cartsService } from '../../src/services/carts/service.ts'
+import { cartsSource } from '../../src/services/carts/store.ts'
 import { checkoutService } from '../../src/services/checkout/service.ts'
 import { paymentsService } from '../../src/services/payments/service.ts'
 import { sellingServices } from '../selling.ts'
@@ -20,6 +26,7 @@ const engine = new Engine({ url, log: pino({ level: process.env.CHAOS_LOG ?? 'si
 const selling = sellingServices(engine)
 const [, inventory, orders] = selling
 const payments = paymentsService(engine, { deadlineMs: 1_000 })
+const carts = cartsService(engine)
 const checkout = checkoutService(engine, {
   selling: sellingFrom({ inventory, orders, ttlSeconds: 900 }),
   paying: {
@@ -35,28 +42,46 @@ const checkout = checkoutService(engine, {
     lines: lines.map((line) => ({ ...line, unitPrice: 1_000 })),
     total: lines.reduce((sum, line) => sum + line.quantity * 1_000, 0),
   }),
-  cart: async () => undefined,
+  carts: { source: cartsSource, read: carts.cart },
   leaseMs: 400,
   retryFirstMs: 50,
 })
-await engine.install([...selling, payments, checkout].map(({ name, schema }) => ({ name, ...(schema && { schema }) })))
+await engine.install(
+  [...selling, payments, carts, checkout].map(({ name, schema }) => ({ name, ...(schema && { schema }) })),
+)
 await inventory.execute(
   { type: 'set-initial', sku, productId: 'p', warehouseId: 'main', quantity: 1_000 },
   { key: 'stocked' },
 )
 
+const goods = [{ sku, live: true, available: 1_000, price: { amount: 1_000, currency: 'EUR' } }]
+async function logIn(id: string) {
+  await carts.execute({ type: 'merge', cartId: `mine-${id}`, from: `guest-${id}`, goods }).catch((error) => {
+    if (!(error instanceof Rejected && error.code === 'cart-checked-out')) throw error
+  })
+}
+for (const { id } of begin) {
+  const [cartId, customerId] = [`guest-${id}`, `customer-${id}`]
+  const own = { type: 'create', cartId: `mine-${id}`, customerId, anonymousId: null } as const
+  await carts.execute(own, { key: `mine-${id}` })
+  await carts.execute({ type: 'create', cartId, customerId: null, anonymousId: id }, { key: cartId })
+  await carts.execute({ type: 'put', cartId, sku, quantity: 2, goods: goods[0] }, { key: `${cartId}/put` })
+}
+
 const stop = new AbortController()
 const running = checkout.run?.(stop.signal)
 await Promise.all(
-  begin.map(({ id, token }) => checkout.start({ id, lines: [{ sku, quantity: 2 }], token }, { key: id })),
+  begin.map(({ id, token }) => checkout.start({ id, cartId: `guest-${id}`, token }, { key: id, fingerprint: id })),
 )
 for (let open = 1; open > 0; ) {
   await new Promise((resolve) => setTimeout(resolve, 20))
+  await Promise.all(begin.map(({ id }) => logIn(id)))
   const [row] = await engine.db<{
     n: number
   }>`select count(*)::int as n from checkout.checkouts where due_at is not null`
   open = row?.n ?? 0
 }
+await Promise.all(begin.map(({ id }) => logIn(id)))
 stop.abort()
 await running
 await engine.close()

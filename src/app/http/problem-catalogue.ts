@@ -119,7 +119,16 @@ export const catalogue: Record<string, CatalogueEntry> = {
     'The payment provider gave no answer to rely on',
     'All of it was undone. Try again later, with a new Idempotency-Key.',
   ),
-  'cart-checked-out': entry(409, 'The cart is being bought, or was', 'See the checkout under `checkoutId`.'),
+  'cart-checked-out': entry(
+    409,
+    'The cart is being bought, or was',
+    'See the checkout under `checkoutId`: if it fails, the cart can be changed and merged again.',
+  ),
+  'cart-changed': entry(
+    409,
+    'The cart was changed just now',
+    'It is not bought otherwise than it was priced. Look at it again, and buy it then.',
+  ),
   'cart-merged': entry(409, 'The cart was merged into another', 'Go on with the cart under `mergedInto`.'),
   'cart-owner': entry(
     409,

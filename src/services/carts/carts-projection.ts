@@ -7,9 +7,9 @@ import type { Sql } from '../../engine/database.ts'
 import type { LoggedEvent } from '../../engine/event.ts'
 import { beginWork } from '../../engine/unfinished.ts'
 import type { Product } from '../catalog/events.ts'
-import type { Checkout } from '../checkout/events.ts'
 import type { Stock } from '../inventory/events.ts'
 import type { PriceData } from '../pricing/events.ts'
+import type { Cart } from './events.ts'
 
 export const consumer = 'carts'
 
@@ -24,22 +24,18 @@ export function cartsProjection(): Projection {
       'stock.released',
       'stock.out',
       'stock.back',
-      'checkout.completed',
+      'cart.checkout.failed',
     ],
     async apply(changes, tx) {
       const of = (source: string) => changes.filter((change) => change.type.startsWith(source))
-      const [products, prices, stock, bought] = [of('product.'), of('price.'), of('stock.'), of('checkout.')]
+      const [products, prices, stock, back] = [of('product.'), of('price.'), of('stock.'), of('cart.')]
       await Promise.all([
         products.length > 0 && saveProducts(products, tx),
         prices.length > 0 && savePrices(prices, tx),
         stock.length > 0 && saveStock(stock, tx),
-        bought.length > 0 && close(bought, tx),
       ])
-      if (bought.length < changes.length)
-        await askToTell(
-          changes.filter((change) => !bought.includes(change)),
-          tx,
-        )
+      const changed = [...products, ...prices, ...stock].map(({ key, position }): [string, number] => [key, position])
+      await askToTell(new Map([...(await goodsIn(back, tx)), ...changed]), tx)
     },
     async reset(tx) {
       await tx`truncate carts.goods, carts.tellings`
@@ -120,19 +116,21 @@ function saveStock(changes: LoggedEvent[], tx: Sql) {
     where  excluded.stock_version > g.stock_version`
 }
 
-function close(changes: LoggedEvent[], tx: Sql) {
-  const rows = changes.map(({ data }) => data.checkout as Checkout).filter(({ cartId }) => cartId !== null)
-  if (rows.length === 0) return undefined
-  return tx`
-    update carts.carts c
-    set    checkout_id = b.checkout_id
-    from   unnest(${rows.map(({ cartId }) => cartId)}::text[], ${rows.map(({ id }) => id)}::text[]) as b (cart_id, checkout_id)
-    where  c.id = b.cart_id and c.checkout_id is null`
+/** The products in carts that were not bought: while they were in checkout nothing was said of their lines. */
+async function goodsIn(changes: LoggedEvent[], tx: Sql): Promise<[string, number][]> {
+  const lines = changes.flatMap(({ position, data }) => (data.cart as Cart).lines.map(({ sku }) => ({ sku, position })))
+  if (lines.length === 0) return []
+  const rows = await tx<{ productId: string; position: number }>`
+    select g.product_id as "productId", max(l.position) as position
+    from   unnest(${lines.map(({ sku }) => sku)}::text[], ${lines.map(({ position }) => position)}::bigint[]) as l (sku, position)
+    join   carts.goods g using (sku)
+    group  by g.product_id`
+  return rows.map(({ productId, position }) => [productId, position])
 }
 
 /** Only for products that somebody has in a cart: two look-ups by index each. One that is being told begins anew. */
-async function askToTell(changes: LoggedEvent[], tx: Sql) {
-  const positions = new Map(changes.map((change) => [change.key, change.position]))
+async function askToTell(positions: ReadonlyMap<string, number>, tx: Sql) {
+  if (positions.size === 0) return
   const asked = await tx<{ key: string; position: number }>`
     insert into carts.tellings as t (product_id, position)
     select c.key, c.position

@@ -1,9 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createTestDatabase } from '../../../test/database.ts'
-import { madeEvent } from '../../../test/made-events.ts'
 import { sellingServices } from '../../../test/selling.ts'
 import { type TestServer, testServer } from '../../app/http/server-testing.ts'
-import type { Projection } from '../../engine/consumer.ts'
 import { type TestEngine, testEngine } from '../../testing.ts'
 import { type CartsService, cartsService } from './service.ts'
 
@@ -180,15 +178,36 @@ test('older and repeated events change nothing', async () => {
 
 test('a cart that was bought stays as it was', async () => {
   const cartId = await cartWith(2)
-  const completed = madeEvent('checkout.completed', 'checkout/k', 'checkout/k', 5, { checkout: { id: 'k', cartId } })
-  const [follower] = carts.consumers as [Projection]
-  for (let n = 0; n < 2; n++) await engine.db.begin((tx) => follower.apply([completed], tx))
+  await carts.execute({ type: 'check-out', cartId, checkoutId: 'k', lines: [{ sku, quantity: 2 }] })
   await stock(0)
+  await told()
+  // Its own checkout took them: nobody tells it that they are gone.
+  const meanwhile = (await call('GET', `/carts/${cartId}`)).body
+  expect(meanwhile).toMatchObject({ status: 'in-checkout', checkoutId: 'k', buyable: false, lines: [{ notices: [] }] })
+  await carts.execute({ type: 'settle', cartId, checkoutId: 'k', outcome: { status: 'completed', failure: null } })
   await told()
   const { body } = await call('GET', `/carts/${cartId}`)
   expect(body).toMatchObject({ status: 'bought', checkoutId: 'k', buyable: false, lines: [{ notices: [] }] })
   const late = await call('PUT', `/carts/${cartId}/lines/${sku}`, { quantity: 1 })
   expect(late).toMatchObject({ status: 409, body: { type: '/problems/cart-checked-out', checkoutId: 'k' } })
+  expect((await eventsOf(cartId)).slice(-2)).toEqual(['cart.checkout.started', 'cart.bought'])
+})
+
+test('a cart that was not bought is its owner’s again, and is told what became of its lines meanwhile', async () => {
+  const cartId = await cartWith(2)
+  await carts.execute({ type: 'check-out', cartId, checkoutId: 'k' })
+  await stock(1)
+  await told()
+  const failure = { code: 'payment-declined', message: 'the payment was declined', detail: {} }
+  await carts.execute({ type: 'settle', cartId, checkoutId: 'k', outcome: { status: 'compensated', failure } })
+  await told()
+  expect((await eventsOf(cartId)).slice(-2)).toEqual(['cart.checkout.failed', 'cart.validated'])
+  expect(await noticesOf(cartId)).toEqual([{ kind: 'only-left', left: 1, acknowledged: false }])
+  expect((await call('PUT', `/carts/${cartId}/lines/${sku}`, { quantity: 1 })).body).toMatchObject({
+    status: 'open',
+    checkoutId: null,
+    buyable: true,
+  })
 })
 
 test('an anonymous cart is merged into the customer’s when he logs in, once, told what there was too little of', async () => {

@@ -1,6 +1,6 @@
 import { test } from 'vitest'
 import { specification } from '../../engine/decider-testing.ts'
-import { type CartsFact, cartsDecider } from './decider.ts'
+import { type CartsCommand, type CartsFact, cartsDecider } from './decider.ts'
 import type { Cart, CartLine } from './events.ts'
 import type { Goods } from './validation.ts'
 
@@ -81,4 +81,62 @@ test('there are at most a hundred lines', () => {
 test('a cart is there once, and nothing is done with one that is not there', () => {
   given().when({ type: 'create', cartId: 'c1', customerId: 'x', anonymousId: null }).rejected('already-exists')
   carts.given().when({ type: 'acknowledge', cartId: 'c1', goods: [] }).rejected('not-found', { id: 'c1' })
+})
+
+const { id: cartId } = cart()
+const bySeen: Extract<CartsCommand, { type: 'check-out' }> = {
+  type: 'check-out',
+  cartId,
+  checkoutId: 'k1',
+  lines: [{ sku: 'A', quantity: 2 }],
+}
+const settle = (status: 'running' | 'completed' | 'compensated', checkoutId = 'k1') =>
+  ({ type: 'settle', cartId, checkoutId, outcome: { status, failure: null } }) as const
+const buying = () => given(lineA).when(bySeen)
+
+test('while a checkout buys a cart it is left as it is: nothing is put in, taken out, seen, told, merged or bought again', () => {
+  const inCheckout = { ...cart(lineA), inCheckout: 'k1' }
+  buying().then(fact('cart.checkout.started', inCheckout))
+  const other: CartsFact = { ...fact('cart.created', { ...cart(), id: 'c2', customerId: 'ida' }), entity: 'cart/c2' }
+  const held = carts.given(fact('cart.created', inCheckout), other)
+  const commands: CartsCommand[] = [
+    { type: 'put', cartId, sku: 'A', quantity: 1, goods },
+    { type: 'take-out', cartId, sku: 'A' },
+    { type: 'acknowledge', cartId, goods: [goods] },
+    { type: 'merge', cartId: 'c2', from: cartId, goods: [goods] },
+    { type: 'merge', cartId, from: 'c2', goods: [] },
+    { ...bySeen, checkoutId: 'k2' },
+  ]
+  for (const command of commands) held.when(command).rejected('cart-checked-out', { cartId, checkoutId: 'k1' })
+  held.when({ type: 'validate', cartId, goods: [{ ...goods, available: 0 }] }).then()
+})
+
+test('bought it is over; not bought it is its owner’s again, and is told why', () => {
+  const bought = buying().when(settle('completed'))
+  bought.then(fact('cart.bought', { ...cart(lineA), boughtBy: 'k1' }))
+  bought.when({ type: 'put', cartId, sku: 'A', quantity: 1, goods }).rejected('cart-checked-out', { checkoutId: 'k1' })
+  const failure = { code: 'payment-declined', message: 'the payment was declined', detail: {} }
+  const failed = buying().when({ ...settle('compensated'), outcome: { status: 'compensated', failure } })
+  failed.then({ ...fact('cart.checkout.failed', cart(lineA)), checkoutId: 'k1', failure })
+  failed.when({ ...bySeen, checkoutId: 'k2' }).then(fact('cart.checkout.started', { ...cart(lineA), inCheckout: 'k2' }))
+})
+
+test('what becomes of a checkout that does not have the cart, or is under way, changes nothing, and is never refused', () => {
+  buying().when(settle('running')).then()
+  buying().when({ type: 'settle', cartId, checkoutId: 'k1' }).then()
+  buying().when(settle('compensated', 'k2')).then()
+  buying().when(settle('completed')).when(settle('compensated')).then()
+  carts.given().when(settle('completed')).then()
+})
+
+test('a cart that was changed since it was priced is not bought: its buyer would pay for what he did not see', () => {
+  for (const lines of [
+    [{ sku: 'A', quantity: 1 }],
+    [{ sku: 'B', quantity: 2 }],
+    [...(bySeen.lines ?? []), { sku: 'B', quantity: 1 }],
+    [],
+  ])
+    given(lineA)
+      .when({ ...bySeen, lines })
+      .rejected('cart-changed', { cartId })
 })

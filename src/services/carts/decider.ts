@@ -1,8 +1,13 @@
-/** The rules of carts: what their owners put in, and what is said of it when stock and prices change. */
+/**
+ * The rules of carts: what their owners put in, what is said of it when stock and prices change, and who may buy it. A cart that a checkout is buying is left
+ * as it is, so that what is paid for is in no other cart too, and nothing is put into one that is about to be over.
+ */
 import { isDeepStrictEqual } from 'node:util'
 import { type Decider, type Decision, type EntityId, Rejected } from '../../engine/decider.ts'
+import type { Checkout } from '../checkout/events.ts'
 import type { Cart, CartLine, Merged } from './events.ts'
-import { merge, mustBeOpen } from './merging.ts'
+import { merge } from './merging.ts'
+import { isOpen, mustBeOpen } from './open.ts'
 import { acknowledged, type Goods, marked } from './validation.ts'
 
 /** `goods` are the line's, or the lines', as they can be bought now. */
@@ -18,46 +23,59 @@ export type CartsCommand =
   | { type: 'validate'; cartId: string; goods: Goods[] }
   /** What is in another one comes into it; asked again it changes nothing. */
   | { type: 'merge'; cartId: string; from: string; goods: Goods[] }
+  /** A checkout begins to buy it, priced with these lines; without them whatever is in it. */
+  | { type: 'check-out'; cartId: string; checkoutId: string; lines?: { sku: string; quantity: number }[] }
+  /** What became of its checkout. Of one that is under way, or has it no more, it changes nothing; it is never refused. */
+  | { type: 'settle'; cartId: string; checkoutId: string; outcome?: CheckoutOutcome }
 
-export interface CartState {
-  cart: Cart
-  /** The checkout that bought it. */
-  checkoutId: string | null
-}
+export type CheckoutOutcome = Pick<Checkout, 'status' | 'failure'>
 
 export interface CartsFact {
-  type: 'cart.created' | 'cart.updated' | 'cart.validated' | 'cart.merged'
+  type:
+    | 'cart.created'
+    | 'cart.updated'
+    | 'cart.validated'
+    | 'cart.merged'
+    | 'cart.checkout.started'
+    | 'cart.checkout.failed'
+    | 'cart.bought'
   entity: EntityId
   cart: Cart
+  /** Whose lines are not as they were. */
   skus: string[]
   /** Into it. */
   merged?: Merged
+  /** That failed. */
+  checkoutId?: string
+  failure?: Checkout['failure']
 }
 
 export const cartEntity = (cartId: string): EntityId => `cart/${cartId}`
 
 export const LINES_MAX = 100
 
-export const cartsDecider: Decider<CartState, CartsCommand, CartsFact> = {
+export const cartsDecider: Decider<Cart, CartsCommand, CartsFact> = {
   touches: (command) =>
     command.type === 'merge' ? [cartEntity(command.cartId), cartEntity(command.from)] : [cartEntity(command.cartId)],
   creates: (command) => (command.type === 'create' ? [cartEntity(command.cartId)] : []),
-  evolve: (state, fact) => ({ cart: fact.cart, checkoutId: state?.checkoutId ?? null }),
-  tell: ({ type, entity, cart, skus, merged }) => ({
-    key: entity,
-    data: type === 'cart.created' ? { cart } : { cart, skus, ...(merged && { merged }) },
-  }),
+  evolve: (_, fact) => fact.cart,
+  tell({ type, entity, cart, skus, merged, checkoutId, failure }) {
+    if (type === 'cart.checkout.failed') return { key: entity, data: { cart, checkoutId, failure: failure ?? null } }
+    if (type === 'cart.created' || type === 'cart.checkout.started' || type === 'cart.bought')
+      return { key: entity, data: { cart } }
+    return { key: entity, data: { cart, skus, ...(merged && { merged }) } }
+  },
   decide(states, command, now) {
     const { cartId } = command
     const state = states.get(cartEntity(cartId))?.state
     const at = now.toISOString()
     if (command.type === 'create') return create(state, command, at)
-    if (command.type === 'validate' && state && (state.checkoutId !== null || state.cart.mergedInto !== undefined))
-      return { facts: [] }
-    const cart = notBought(state, cartId)
+    if (command.type === 'settle') return settle(state, command, at)
+    if (command.type === 'validate' && state && !isOpen(state)) return { facts: [] }
+    const cart = existing(state, cartId)
     if (command.type === 'merge') {
       const { from, goods } = command
-      return merge(cart, notBought(states.get(cartEntity(from))?.state, from), goods, at)
+      return merge(cart, existing(states.get(cartEntity(from))?.state, from), goods, at)
     }
     mustBeOpen(cart)
     switch (command.type) {
@@ -74,23 +92,21 @@ export const cartsDecider: Decider<CartState, CartsCommand, CartsFact> = {
         return changed(cart, withGoods(cart, command.goods, acknowledged), at, 'cart.updated')
       case 'validate':
         return changed(cart, withGoods(cart, command.goods, marked), at, 'cart.validated')
+      case 'check-out':
+        return checkOut(cart, command, at)
     }
   },
 }
 
-/** Throws `not-found`, `cart-checked-out`. */
-function notBought(state: CartState | undefined, cartId: string): Cart {
-  if (!state)
-    throw new Rejected('not-found', { what: 'cart', id: cartId }, `there is no cart ${JSON.stringify(cartId)}`)
-  const { cart, checkoutId } = state
-  if (checkoutId === null) return cart
-  throw new Rejected('cart-checked-out', { cartId, checkoutId }, `the cart was bought by checkout ${checkoutId}`)
+function existing(cart: Cart | undefined, cartId: string): Cart {
+  if (cart) return cart
+  throw new Rejected('not-found', { what: 'cart', id: cartId }, `there is no cart ${JSON.stringify(cartId)}`)
 }
 
 type Of<Type extends CartsCommand['type']> = Extract<CartsCommand, { type: Type }>
 
 function create(
-  state: CartState | undefined,
+  state: Cart | undefined,
   { cartId: id, customerId, anonymousId }: Of<'create'>,
   at: string,
 ): Decision<CartsFact> {
@@ -109,6 +125,28 @@ function put({ lines }: Cart, { sku, quantity, goods }: Of<'put'>): CartLine[] {
     throw new Rejected('cart-full', { most: LINES_MAX }, `a cart has at most ${LINES_MAX} lines`)
   const line = marked({ price: goods?.price ?? null, notices: [], ...before, sku, quantity }, goods)
   return before ? lines.with(at, line) : [...lines, line]
+}
+
+/** Throws `cart-changed` when it was priced with other lines than it has by now: its buyer would get, and pay, what he did not see. */
+function checkOut(cart: Cart, { checkoutId, lines }: Of<'check-out'>, at: string): Decision<CartsFact> {
+  const { id } = cart
+  const seen = new Map(lines?.map(({ sku, quantity }) => [sku, quantity]))
+  if (lines && (seen.size !== cart.lines.length || cart.lines.some((line) => seen.get(line.sku) !== line.quantity)))
+    throw new Rejected('cart-changed', { cartId: id }, 'the cart was changed while it was being priced')
+  const held = { ...cart, inCheckout: checkoutId, updatedAt: at }
+  return { facts: [{ type: 'cart.checkout.started', entity: cartEntity(id), cart: held, skus: [] }] }
+}
+
+function settle(cart: Cart | undefined, { checkoutId, outcome }: Of<'settle'>, at: string): Decision<CartsFact> {
+  // One that began before carts knew of theirs is not known to have it, and buys it all the same.
+  const buys = cart && (cart.inCheckout === checkoutId || (isOpen(cart) && outcome?.status === 'completed'))
+  if (!buys) return { facts: [] }
+  const { inCheckout: _, ...rest } = { ...cart, updatedAt: at }
+  const about = { entity: cartEntity(cart.id), skus: [] }
+  if (outcome?.status === 'completed')
+    return { facts: [{ type: 'cart.bought', ...about, cart: { ...rest, boughtBy: checkoutId } }] }
+  if (outcome?.status !== 'compensated') return { facts: [] }
+  return { facts: [{ type: 'cart.checkout.failed', ...about, cart: rest, checkoutId, failure: outcome.failure }] }
 }
 
 function withGoods({ lines }: Cart, goods: Goods[], change: typeof marked): CartLine[] {

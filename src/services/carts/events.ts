@@ -1,6 +1,7 @@
 /** What carts tell: the contracts of their events, and the cart they carry. */
 import { z } from 'zod'
 import { money } from '../catalog/events.ts'
+import { checkout } from '../checkout/events.ts'
 
 /** What happened to a line since its owner last looked. A price that changed is no notice any more once it was acknowledged; the others stay, marked. */
 export const notice = z.discriminatedUnion('kind', [
@@ -30,6 +31,10 @@ export const cart = z.strictObject({
   lines: z.array(cartLine),
   /** The cart that has what was in it. */
   mergedInto: z.string().optional(),
+  /** The checkout that is buying it: until it is over nothing is put in, taken out or merged. */
+  inCheckout: z.string().optional(),
+  /** The checkout that bought it. */
+  boughtBy: z.string().optional(),
   createdAt: z.string(),
   updatedAt: z.string(),
 })
@@ -50,4 +55,10 @@ export const cartEvents = {
   'cart.validated': z.strictObject({ cart, skus: z.array(z.string()) }),
   /** It is over: what was in it is in `mergedInto`. */
   'cart.merged': z.strictObject({ cart, skus: z.array(z.string()) }),
+  /** It is being bought as it is: `inCheckout` says by which checkout. */
+  'cart.checkout.started': z.strictObject({ cart }),
+  /** It was not bought, and is its owner's again. */
+  'cart.checkout.failed': z.strictObject({ cart, checkoutId: z.string(), failure: checkout.shape.failure }),
+  /** It is over: it is an order, paid; `boughtBy` has the order's id too. */
+  'cart.bought': z.strictObject({ cart }),
 }

@@ -16,10 +16,11 @@ export function liveCartRoutes(app: App, db: Database, live: LiveCarts): void {
     {
       schema: {
         params: z.strictObject({ id: identifier }),
-        summary: 'A cart, told when stock, prices or its owner change it',
+        summary: 'A cart, told when stock, prices or its owner change it, and when it is bought',
         description:
           'Server-Sent Events. First `cart` with what GET /carts/{id} answers, then `cart.validated` when stock or prices changed what is said of its lines, ' +
-          '`cart.updated` when its owner changed it, `cart.merged` when it went into another: the cart as it is then, with `skus` whose lines changed. ' +
+          '`cart.updated` when its owner changed it, `cart.merged` when it went into another: the cart as it is then, with `skus` whose lines changed; ' +
+          '`cart.checkout.started` when a checkout begins to buy it, `cart.bought` when it did, `cart.checkout.failed` with the `failure` when it did not. ' +
           'The `id` is its version: with Last-Event-ID what happened since is told, each event once. Who takes nothing for 30 s is let go.',
         tags: ['carts'],
       },

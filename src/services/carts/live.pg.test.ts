@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { createTestDatabase } from '../../../test/database.ts'
 import { type TestServer, testServer } from '../../app/http/server-testing.ts'
 import { type TestEngine, testEngine } from '../../testing.ts'
+import type { CheckoutOutcome } from './decider.ts'
 import { type CartsService, cartsService } from './service.ts'
 import type { Goods } from './validation.ts'
 
@@ -123,6 +124,30 @@ test('an anonymous cart’s follower is told which cart has its lines, and that 
     event: 'cart.updated',
     data: { merged: { from: anonymous, lines: [{ sku: 'KIT', asked: 3, quantity: 3 }] } },
   })
+})
+
+test('the shopper’s page hears that his cart is being bought, that it was not, why, and at last that it was', async () => {
+  const cartId = await cartWith(2)
+  const { next } = await follow(cartId)
+  const { id } = await next()
+  const failure = { code: 'payment-declined', message: 'the payment was declined', detail: {} }
+  const buy = async (checkoutId: string, outcome: CheckoutOutcome) => {
+    await carts.execute({ type: 'check-out', cartId, checkoutId })
+    await carts.execute({ type: 'settle', cartId, checkoutId, outcome })
+    await engine.settle()
+  }
+  await buy('k1', { status: 'compensated', failure })
+  await buy('k2', { status: 'completed', failure: null })
+  const held = { buyable: false, status: 'in-checkout' }
+  const told = [
+    { event: 'cart.checkout.started', data: { ...held, checkoutId: 'k1' } },
+    { event: 'cart.checkout.failed', data: { status: 'open', checkoutId: null, buyable: true, failure } },
+    { event: 'cart.checkout.started', data: { ...held, checkoutId: 'k2' } },
+    { event: 'cart.bought', data: { status: 'bought', checkoutId: 'k2', boughtBy: 'k2', buyable: false } },
+  ]
+  for (const [n, one] of told.entries()) expect(await next()).toMatchObject({ id: id + 1 + n, ...one })
+  const again = await follow(cartId, { 'last-event-id': String(id + 3) })
+  expect(await again.next()).toMatchObject({ id: id + 4, event: 'cart.bought', data: { lines: [{ quantity: 2 }] } })
 })
 
 test('what the process did not hear of is told at the next beat', async () => {

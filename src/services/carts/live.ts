@@ -3,8 +3,7 @@ import type { ServerResponse } from 'node:http'
 import type { Database } from '../../engine/database.ts'
 import type { Data, LoggedEvent } from '../../engine/event.ts'
 import { Unavailable } from '../../engine/unavailable.ts'
-import { cartEntity } from './decider.ts'
-import type { Cart, Merged } from './events.ts'
+import { type CartsFact, cartEntity } from './decider.ts'
 import { Follower, type Told } from './follower.ts'
 import { readCart, standing } from './read.ts'
 
@@ -103,8 +102,14 @@ export class LiveCarts {
   }
 }
 
-/** The cart as the event left it, and which SKUs' lines are not as they were. */
+/** The cart as the event left it, which SKUs' lines are not as they were, and why its checkout failed. */
 function toldOf({ type, version, data }: { type: string; version: number; data: Data }): Told {
-  const { cart, skus = [], merged } = data as { cart: Cart; skus?: string[]; merged?: Merged }
-  return { version, event: type, data: { ...cart, ...standing(cart, null), version, skus, ...(merged && { merged }) } }
+  const {
+    cart,
+    skus = [],
+    merged,
+    failure,
+  } = data as Pick<CartsFact, 'cart' | 'merged' | 'failure'> & { skus?: string[] }
+  const more = { ...(merged && { merged }), ...(failure && { failure }) }
+  return { version, event: type, data: { ...cart, ...standing(cart), version, skus, ...more } }
 }

@@ -1,10 +1,12 @@
 /**
  * What was put into an anonymous cart comes into the customer's when he logs in: quantities are added, as far as there is stock, and nothing of either
- * is lost. A line that is sold no more, or is out of stock, comes along with its notice.
+ * is lost. A line that is sold no more, or is out of stock, comes along with its notice. While a checkout buys either of them they stay apart: what is in it
+ * would be bought, and in the other cart too.
  */
 import { type Decision, Rejected } from '../../engine/decider.ts'
 import { type CartsFact, cartEntity, LINES_MAX } from './decider.ts'
 import type { Cart, CartLine, MergedLine } from './events.ts'
+import { mustBeOpen } from './open.ts'
 import { type Goods, marked } from './validation.ts'
 
 const QUANTITY_MAX = 1_000_000_000
@@ -48,12 +50,6 @@ export function merge(into: Cart, from: Cart, goods: Goods[], at: string): Decis
     ],
     answer: { id: into.id, merged: told },
   }
-}
-
-/** Throws `cart-merged`. */
-export function mustBeOpen({ id, mergedInto }: Cart): void {
-  if (mergedInto === undefined) return
-  throw new Rejected('cart-merged', { cartId: id, mergedInto }, `the cart was merged into ${mergedInto}`)
 }
 
 /** As many as both, at most what is there, but no fewer than the customer had himself. The price stays the one he saw. */

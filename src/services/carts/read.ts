@@ -3,6 +3,7 @@ import type { Sql } from '../../engine/database.ts'
 import { syncToken } from '../../engine/event.ts'
 import { cartEntity } from './decider.ts'
 import type { Cart } from './events.ts'
+import { isOpen } from './open.ts'
 import { type Goods, marked } from './validation.ts'
 
 export interface GoodsRow {
@@ -21,7 +22,8 @@ export const goodsFrom = ({ sku, live, available, amount, currency }: GoodsRow):
 })
 
 export type CartView = Cart & {
-  status: 'open' | 'bought' | 'merged'
+  status: 'open' | 'in-checkout' | 'bought' | 'merged'
+  /** That is buying it, or bought it. */
   checkoutId: string | null
   /** Nothing stands in the way of buying it as it is. */
   buyable: boolean
@@ -32,13 +34,12 @@ export type CartView = Cart & {
 interface Row {
   version: number
   cart: string
-  checkoutId: string | null
   goods: GoodsRow[] | null
 }
 
 export async function readCart(db: Sql, id: string): Promise<CartView | undefined> {
   const [row] = await db<Row>`
-    select c.version, c.cart, c.checkout_id as "checkoutId",
+    select c.version, c.cart,
            (select jsonb_agg(jsonb_build_object('sku', g.sku, 'live', g.live, 'available', g.available, 'amount', g.amount, 'currency', g.currency))
             from   carts.lines l
             join   carts.goods g on g.sku = l.sku
@@ -59,7 +60,7 @@ export async function listCarts(
   }: { customerId?: string | undefined; anonymousId?: string | undefined; before?: string | undefined; limit: number },
 ): Promise<CartView[]> {
   const rows = await db<Row>`
-    select c.version, c.cart, c.checkout_id as "checkoutId",
+    select c.version, c.cart,
            (select jsonb_agg(jsonb_build_object('sku', g.sku, 'live', g.live, 'available', g.available, 'amount', g.amount, 'currency', g.currency))
             from   carts.lines l
             join   carts.goods g on g.sku = l.sku
@@ -88,26 +89,25 @@ export async function goodsOfCart(db: Sql, cartId: string): Promise<Goods[]> {
   return rows.map(goodsFrom)
 }
 
-function viewOf({ version, cart: kept, checkoutId, goods }: Row): CartView {
+function viewOf({ version, cart: kept, goods }: Row): CartView {
   const cart: Cart = JSON.parse(kept)
   const now = new Map((goods ?? []).map((row) => [row.sku, goodsFrom(row)]))
-  // What was bought is not sold any more to this cart.
-  const lines = checkoutId === null ? cart.lines.map((line) => marked(line, now.get(line.sku))) : cart.lines
+  // What its checkout has taken for it is not missing to this cart.
+  const lines = isOpen(cart) ? cart.lines.map((line) => marked(line, now.get(line.sku))) : cart.lines
   return {
     ...cart,
     lines,
-    ...standing({ ...cart, lines }, checkoutId),
+    ...standing({ ...cart, lines }),
     version,
     syncToken: syncToken(cartEntity(cart.id), version),
   }
 }
 
 /** What may be done with it, by what is said of its lines. */
-export function standing(
-  { lines, mergedInto }: Cart,
-  checkoutId: string | null,
-): Pick<CartView, 'status' | 'checkoutId' | 'buyable'> {
-  const status = mergedInto !== undefined ? 'merged' : checkoutId === null ? 'open' : 'bought'
+export function standing(cart: Cart): Pick<CartView, 'status' | 'checkoutId' | 'buyable'> {
+  const { lines, mergedInto, inCheckout, boughtBy } = cart
+  const status = isOpen(cart) ? 'open' : mergedInto !== undefined ? 'merged' : boughtBy ? 'bought' : 'in-checkout'
+  const checkoutId = boughtBy ?? inCheckout ?? null
   const inTheWay = lines.some(({ notices }) => notices.some(({ kind }) => kind !== 'price-changed'))
   return { status, checkoutId, buyable: status === 'open' && lines.length > 0 && !inTheWay }
 }

@@ -32,7 +32,7 @@ const input = z
     path: ['customerId'],
   })
 const view = cart.extend({
-  status: z.enum(['open', 'bought', 'merged']),
+  status: z.enum(['open', 'in-checkout', 'bought', 'merged']),
   checkoutId: z.string().nullable(),
   buyable: z.boolean(),
   version: z.int(),
@@ -114,7 +114,8 @@ export function cartRoutes(app: App, db: Database, execute: Executor<CartsComman
         summary: 'What was put into an anonymous cart comes into the customer’s, as when he logs in',
         description:
           'Quantities are added, at most what is in stock, but never fewer than the customer’s own; `merged` says of each line how many were asked for. ' +
-          'The other cart ends as `merged` and names this one in `mergedInto`. Again, it changes nothing. With If-Match only at the version seen, otherwise 412.',
+          'The other cart ends as `merged` and names this one in `mergedInto`. Again, it changes nothing. A cart that a checkout is buying is not merged: 409 until ' +
+          'that is over. With If-Match only at the version seen, otherwise 412.',
         tags,
         params,
         body: z.strictObject({ from: identifier }),

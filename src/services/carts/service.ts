@@ -5,12 +5,12 @@ import type { Finding } from '../../engine/finding.ts'
 import type { App } from '../../engine/http.ts'
 import type { Engine, Service } from '../../engine/service.ts'
 import { cartsProjection } from './carts-projection.ts'
-import { type CartsCommand, cartsDecider } from './decider.ts'
+import type { CartsCommand } from './decider.ts'
 import { LiveCarts } from './live.ts'
 import { liveCartRoutes } from './live-routes.ts'
 import { type CartView, goodsOf, readCart } from './read.ts'
 import { cartRoutes } from './routes.ts'
-import { cartsStore } from './store.ts'
+import { cartsSource } from './store.ts'
 import { Teller } from './teller.ts'
 import type { Goods } from './validation.ts'
 import { verifyCarts } from './verify.ts'
@@ -35,7 +35,7 @@ export interface CartsOptions {
 }
 
 export function cartsService(engine: Engine, { liveConnections = 1_000 }: CartsOptions = {}): CartsService {
-  const { execute } = engine.executor({ name: 'carts', decider: cartsDecider, store: cartsStore })
+  const { execute } = engine.executor(cartsSource)
   const teller = new Teller(engine.db, execute, engine.log)
   const live = new LiveCarts(engine.db, liveConnections)
   engine.observe(['cart.*'], (events) => live.heard(events))

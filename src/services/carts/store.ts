@@ -1,8 +1,9 @@
 /** Where carts are kept. */
 import { numbers, texts } from '../../engine/columns.ts'
 import type { Sql } from '../../engine/database.ts'
-import type { Changed, EntityId, Store, Versioned } from '../../engine/decider.ts'
-import { type CartState, type CartsFact, cartEntity } from './decider.ts'
+import type { Changed, EntityId, Source, Store, Versioned } from '../../engine/decider.ts'
+import { type CartsCommand, type CartsFact, cartEntity, cartsDecider } from './decider.ts'
+import type { Cart } from './events.ts'
 
 const idOf = (entity: EntityId) => entity.slice(cartEntity('').length)
 
@@ -10,22 +11,21 @@ interface Row {
   id: string
   version: number
   cart: string
-  checkoutId: string | null
 }
 
-export const cartsStore: Store<CartState, CartsFact> = {
+const cartsStore: Store<Cart, CartsFact> = {
   async load(tx, ids, { skipLocked }) {
     const asked = texts(ids.map(idOf))
     const [rows, there] = await Promise.all([
       skipLocked
         ? tx<Row>`
-            select id, version, cart, checkout_id as "checkoutId"
+            select id, version, cart
             from   carts.carts
             where  id = any(string_to_array(${asked}, chr(30)))
             order  by id
             for    update skip locked`
         : tx<Row>`
-            select id, version, cart, checkout_id as "checkoutId"
+            select id, version, cart
             from   carts.carts
             where  id = any(string_to_array(${asked}, chr(30)))
             order  by id
@@ -35,9 +35,9 @@ export const cartsStore: Store<CartState, CartsFact> = {
         : [],
     ])
     const states = new Map(
-      rows.map(({ id, version, cart, checkoutId }): [EntityId, Versioned<CartState>] => [
+      rows.map(({ id, version, cart }): [EntityId, Versioned<Cart>] => [
         cartEntity(id),
-        { version, state: { cart: JSON.parse(cart), checkoutId } },
+        { version, state: JSON.parse(cart) },
       ]),
     )
     return { states, blocked: there.map(({ id }) => cartEntity(id)).filter((entity) => !states.has(entity)) }
@@ -46,11 +46,19 @@ export const cartsStore: Store<CartState, CartsFact> = {
   save: (tx, changed) => Promise.all([...saveCarts(tx, changed), ...saveLines(tx, changed)]),
 }
 
-type ChangedCarts = Changed<CartState, CartsFact>
+/** Carts as a source, to stand beside the checkout's: a cart and who buys it change in one transaction. */
+export const cartsSource: Source<Cart, CartsCommand, CartsFact> = {
+  name: 'carts',
+  entities: ['cart'],
+  decider: cartsDecider,
+  store: cartsStore,
+}
+
+type ChangedCarts = Changed<Cart, CartsFact>
 
 function saveCarts(tx: Sql, { states, facts }: ChangedCarts) {
   const fresh = new Set(facts.flatMap(({ fact }) => (fact.type === 'cart.created' ? [fact.entity] : [])))
-  const rows = [...states].map(([entity, { version, state }]) => ({ entity, version, cart: (state as CartState).cart }))
+  const rows = [...states].map(([entity, { version, state }]) => ({ entity, version, cart: state as Cart }))
   const created = rows.filter(({ entity }) => fresh.has(entity))
   const updated = rows.filter(({ entity }) => !fresh.has(entity))
   return [
@@ -83,7 +91,7 @@ const ownersChanges = new Set<CartsFact['type']>(['cart.updated', 'cart.merged']
 function saveLines(tx: Sql, { states, facts }: ChangedCarts) {
   const entities = new Set(facts.flatMap(({ fact }) => (ownersChanges.has(fact.type) ? [fact.entity] : [])))
   if (entities.size === 0) return []
-  const carts = [...entities].map((entity) => (states.get(entity)?.state as CartState).cart)
+  const carts = [...entities].map((entity) => states.get(entity)?.state as Cart)
   const lines = carts.flatMap(({ id, lines }) => lines.map(({ sku }) => ({ id, sku })))
   const skus = lines.map(({ sku }) => sku)
   const ids = lines.map(({ id }) => id)

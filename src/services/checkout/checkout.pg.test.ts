@@ -85,7 +85,6 @@ function wired(to: Engine, payments = patient): [InventoryService, PaymentsServi
       const priced = lines.map((line) => ({ ...line, unitPrice: 1_000 }))
       return { currency: 'EUR', lines: priced, total: priced.reduce((sum, line) => sum + line.quantity * 1_000, 0) }
     },
-    cart: async () => undefined,
     ...impatient,
   })
   return [stock, paying, made, orders]

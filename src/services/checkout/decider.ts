@@ -1,8 +1,8 @@
 /**
  * A checkout's states: forward step by step, then, once a step is refused, back from it to the first. Whoever reports a step that is not the current one is
- * told so and changes nothing: two processes that drive one checkout can't take it apart.
+ * told so and changes nothing: two processes that drive one checkout can't take it apart. Which carts may be bought is theirs to say (buying.ts).
  */
-import { type Decider, type Decision, type EntityId, Rejected, type Versioned } from '../../engine/decider.ts'
+import { type Decider, type Decision, type EntityId, Rejected } from '../../engine/decider.ts'
 import type { Data } from '../../engine/event.ts'
 import type { Checkout, StepName } from './events.ts'
 import type { Subject } from './ports.ts'
@@ -28,6 +28,8 @@ export type CheckoutCommand =
 
 interface Tried {
   id: string
+  /** The checkout's. */
+  cartId?: string | null
   step: StepName
   /** The first when left out. */
   round?: number
@@ -39,33 +41,25 @@ export interface CheckoutState {
   subject: Pick<Subject, 'token' | 'payment'>
   correlationId: string
 }
-/** Which checkout a cart is in, or became an order by. */
-export interface CartClaim {
-  checkoutId: string
-}
-export type State = CheckoutState | CartClaim
 
 /** `dueAt`: when somebody else should see to it; null: never again; left out: as before. */
-export type CheckoutFact =
-  | {
-      type:
-        | 'checkout.started'
-        | 'checkout.step.done'
-        | 'checkout.step.failed'
-        | 'checkout.step.undone'
-        | 'checkout.step.reopened'
-        | 'checkout.stuck'
-        | 'checkout.completed'
-        | 'checkout.compensated'
-        | 'step.unclear'
-        | 'step.retried'
-      entity: EntityId
-      state: CheckoutState
-      step: StepName
-      dueAt?: string | null
-    }
-  | { type: 'cart.claimed'; entity: EntityId; checkoutId: string }
-  | { type: 'cart.freed'; entity: EntityId }
+export interface CheckoutFact {
+  type:
+    | 'checkout.started'
+    | 'checkout.step.done'
+    | 'checkout.step.failed'
+    | 'checkout.step.undone'
+    | 'checkout.step.reopened'
+    | 'checkout.stuck'
+    | 'checkout.completed'
+    | 'checkout.compensated'
+    | 'step.unclear'
+    | 'step.retried'
+  entity: EntityId
+  state: CheckoutState
+  step: StepName
+  dueAt?: string | null
+}
 
 export interface CheckoutRules {
   /** A checkout that its process has not reported on for so long is taken over by another one. */
@@ -80,7 +74,6 @@ export interface CheckoutRules {
 export const checkoutDefaults: CheckoutRules = { leaseMs: 5_000, retryFirstMs: 200, retryMaxMs: 60_000, stuckAfter: 6 }
 
 export const checkoutEntity = (id: string): EntityId => `checkout/${id}`
-export const claimEntity = (cartId: string): EntityId => `cart-claim/${cartId}`
 export const isOver = ({ status }: Checkout) => status === 'completed' || status === 'compensated'
 
 /** The step to be done, or undone, next. */
@@ -98,33 +91,20 @@ export function reservationOf(checkout: Checkout): string {
   return round === 1 ? checkout.id : `${checkout.id}.${round}`
 }
 
-export function checkoutDecider(rules: CheckoutRules): Decider<State, CheckoutCommand, CheckoutFact> {
+export function checkoutDecider(rules: CheckoutRules): Decider<CheckoutState, CheckoutCommand, CheckoutFact> {
   return {
-    touches: (command) => {
-      const entity = checkoutEntity(command.id)
-      return command.type === 'start' && command.cartId !== null ? [entity, claimEntity(command.cartId)] : [entity]
-    },
-    creates: (command) =>
-      command.type !== 'start'
-        ? []
-        : command.cartId === null
-          ? [checkoutEntity(command.id)]
-          : [checkoutEntity(command.id), claimEntity(command.cartId)],
-    evolve: (_, fact) =>
-      fact.type === 'cart.freed'
-        ? undefined
-        : fact.type === 'cart.claimed'
-          ? { checkoutId: fact.checkoutId }
-          : fact.state,
+    touches: ({ id }) => [checkoutEntity(id)],
+    creates: ({ type, id }) => (type === 'start' ? [checkoutEntity(id)] : []),
+    evolve: (_, fact) => fact.state,
     tell(fact) {
-      if (!('state' in fact) || fact.type === 'step.unclear' || fact.type === 'step.retried') return undefined
+      if (fact.type === 'step.unclear' || fact.type === 'step.retried') return undefined
       const { checkout } = fact.state
       const key = checkoutEntity(checkout.id)
       return { key, data: fact.type === 'checkout.started' ? { checkout } : { checkout, step: fact.step } }
     },
     decide(states, command, now) {
-      if (command.type === 'start') return start(states, command, now, rules)
-      const found = states.get(checkoutEntity(command.id))?.state as CheckoutState | undefined
+      if (command.type === 'start') return start(command, now, rules)
+      const found = states.get(checkoutEntity(command.id))?.state
       if (!found) {
         const message = `there is no checkout ${JSON.stringify(command.id)}`
         throw new Rejected('not-found', { what: 'checkout', id: command.id }, message)
@@ -136,27 +116,14 @@ export function checkoutDecider(rules: CheckoutRules): Decider<State, CheckoutCo
 
 type Start = Extract<CheckoutCommand, { type: 'start' }>
 
-function start(
-  states: ReadonlyMap<EntityId, Versioned<State>>,
-  command: Start,
-  now: Date,
-  { leaseMs }: CheckoutRules,
-): Decision<CheckoutFact> {
-  const { id, cartId, refused } = command
-  const claim = cartId === null ? undefined : (states.get(claimEntity(cartId))?.state as CartClaim | undefined)
-  if (claim) {
-    const { checkoutId } = claim
-    throw new Rejected('cart-checked-out', { cartId, checkoutId }, `the cart is in checkout ${checkoutId}`)
-  }
+function start(command: Start, now: Date, { leaseMs }: CheckoutRules): Decision<CheckoutFact> {
+  const { id, refused } = command
   if (refused) throw new Rejected(refused.code, refused.detail, refused.message)
   const entity = checkoutEntity(id)
   const dueAt = soon(now, leaseMs)
-  const facts: CheckoutFact[] = [
-    { type: 'checkout.started', entity, state: begun(command, now), step: 'reserve', dueAt },
-  ]
-  if (cartId !== null) facts.push({ type: 'cart.claimed', entity: claimEntity(cartId), checkoutId: id })
+  const started: CheckoutFact = { type: 'checkout.started', entity, state: begun(command, now), step: 'reserve', dueAt }
   // Answers are kept for good, and may be asked for again: this one names the checkout and not what pays for it.
-  return { facts, answer: { id } }
+  return { facts: [started], answer: { id } }
 }
 
 /** A checkout before its first step. */

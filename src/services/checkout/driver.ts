@@ -140,31 +140,26 @@ export class Driver {
   }
 
   async #try(step: Step, { checkout, subject: known, correlationId }: CheckoutState): Promise<Report> {
-    const { id, status } = checkout
+    const { id, cartId, status } = checkout
     const { name } = step
     const round = roundOf(checkout, name)
+    const tried = { id, cartId, step: name, round }
     const subject: Subject = { ...checkout, ...known, reservationId: reservationOf(checkout), correlationId }
     try {
       if (status === 'compensating') {
         await this.#inTime(step, step.undo(subject, this.#ports, undoKey(id, name)))
         failpoint(`checkout-${name}-undone`)
-        return { type: 'undone', id, step: name, round }
+        return { type: 'undone', ...tried }
       }
       const results = await this.#inTime(step, step.do(subject, this.#ports, stepKey(id, name, round)))
       failpoint(`checkout-${name}-done`)
-      return { type: 'done', id, step: name, round, results: results ?? {} }
+      return { type: 'done', ...tried, results: results ?? {} }
     } catch (error) {
       if (error instanceof Rejected && status === 'running') {
         const { code, message, detail } = error
-        return {
-          type: 'failed',
-          id,
-          step: name,
-          round,
-          refusal: { code, message, detail: JSON.parse(JSON.stringify(detail)) },
-        }
+        return { type: 'failed', ...tried, refusal: { code, message, detail: JSON.parse(JSON.stringify(detail)) } }
       }
-      return { type: 'unclear', id, step: name, round, error: String((error as Error)?.message ?? error).slice(0, 500) }
+      return { type: 'unclear', ...tried, error: String((error as Error)?.message ?? error).slice(0, 500) }
     }
   }
 

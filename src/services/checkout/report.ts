@@ -6,7 +6,6 @@ import {
   type CheckoutRules,
   type CheckoutState,
   checkoutEntity,
-  claimEntity,
   currentStep,
   isOver,
   type Refusal,
@@ -74,17 +73,13 @@ export const soon = (now: Date, ms: number) => new Date(now.getTime() + ms).toIS
 
 function told(
   { found, current }: Change,
-  type: Exclude<CheckoutFact['type'], 'cart.claimed' | 'cart.freed'>,
+  type: CheckoutFact['type'],
   checkout: Checkout,
   { dueAt, subject = found.subject }: { dueAt?: string | null; subject?: CheckoutState['subject'] } = {},
 ): Decision<CheckoutFact> {
   const state: CheckoutState = { checkout, subject, correlationId: found.correlationId }
-  const facts: CheckoutFact[] = [
-    { type, entity: checkoutEntity(checkout.id), state, step: current, ...(dueAt !== undefined && { dueAt }) },
-  ]
-  if (checkout.status === 'compensated' && checkout.cartId !== null)
-    facts.push({ type: 'cart.freed', entity: claimEntity(checkout.cartId) })
-  return { facts, answer: { state } }
+  const entity = checkoutEntity(checkout.id)
+  return { facts: [{ type, entity, state, step: current, ...(dueAt !== undefined && { dueAt }) }], answer: { state } }
 }
 
 function advance(change: Change, results: Partial<Subject>) {

@@ -139,6 +139,74 @@ test('two at once buy one cart once', async () => {
   expect(await onHand()).toEqual({ on_hand: 4, reserved: 0 })
 })
 
+const cartWith = async (quantity: number, whose: object) => {
+  const cartId = (await call('POST', '/carts', whose)).body.id as string
+  if (quantity > 0) await call('PUT', `/carts/${cartId}/lines/${sku}`, { quantity })
+  return cartId
+}
+
+test('a guest pays, and logs in while the provider still thinks: what he is buying is not in his other cart too', async () => {
+  const guest = await cartWith(2, { anonymousId: `guest-${id}` })
+  const mine = await cartWith(0, { customerId: `ida-${id}` })
+  const begun = await call('POST', '/checkouts', { cartId: guest, ...payment('tok_timeout_capture') })
+  expect(begun).toMatchObject({ status: 202, body: { status: 'running' } })
+  expect((await call('GET', `/carts/${guest}`)).body).toMatchObject({
+    status: 'in-checkout',
+    checkoutId: begun.body.id,
+  })
+  const [merged, more] = [
+    await call('POST', `/carts/${mine}/merge`, { from: guest }),
+    await call('PUT', `/carts/${guest}/lines/${sku}`, { quantity: 3 }),
+  ]
+  for (const refused of [merged, more])
+    expect(refused).toMatchObject({
+      status: 409,
+      body: { type: '/problems/cart-checked-out', checkoutId: begun.body.id },
+    })
+  await call('POST', `/checkouts/${begun.body.id}/retry`)
+  await expect.poll(async () => (await call('GET', `/checkouts/${begun.body.id}`)).body.status).toBe('completed')
+  expect((await call('GET', `/carts/${guest}`)).body).toMatchObject({ status: 'bought', lines: [{ quantity: 2 }] })
+  expect((await call('POST', `/carts/${mine}/merge`, { from: guest })).status).toBe(409)
+  expect((await call('GET', `/carts/${mine}`)).body.lines).toEqual([])
+  expect(await onHand()).toEqual({ on_hand: 3, reserved: 0 })
+})
+
+test('a guest whose card was declined logs in: his cart comes along, and is bought from there', async () => {
+  const guest = await cartWith(2, { anonymousId: `guest-${id}` })
+  const mine = await cartWith(0, { customerId: `ida-${id}` })
+  expect((await call('POST', '/checkouts', { cartId: guest, ...payment('tok_decline') })).status).toBe(402)
+  expect((await call('POST', `/carts/${mine}/merge`, { from: guest })).body.lines).toMatchObject([{ quantity: 2 }])
+  const late = await call('POST', '/checkouts', { cartId: guest, ...payment() })
+  expect(late).toMatchObject({ status: 409, body: { type: '/problems/cart-merged', mergedInto: mine } })
+  expect((await call('POST', '/checkouts', { cartId: mine, ...payment() })).status).toBe(201)
+  expect(await onHand()).toEqual({ on_hand: 3, reserved: 0 })
+})
+
+test('who buys, logs in and puts more in at the same moment pays once, for what he was shown', async () => {
+  for (let n = 0; n < 5; n++) {
+    const guest = await cartWith(1, { anonymousId: `guest-${id}-${n}` })
+    const mine = await cartWith(0, { customerId: `ida-${id}-${n}` })
+    const [bought, merged] = await Promise.all([
+      call('POST', '/checkouts', { cartId: guest, ...payment() }),
+      call('POST', `/carts/${mine}/merge`, { from: guest }),
+      call('PUT', `/carts/${guest}/lines/${sku}`, { quantity: 2 }),
+    ])
+    const { lines } = (await call('GET', `/carts/${mine}`)).body
+    if (bought.status === 201) {
+      expect([merged.status, lines]).toEqual([409, []])
+      const asItWas = (await call('GET', `/carts/${guest}`)).body.lines[0].quantity
+      expect(bought.body.total).toBe(1000 * asItWas)
+      await call('POST', `/orders/${bought.body.id}/cancel`)
+    } else {
+      expect(bought.status).toBe(409)
+      expect(['cart-merged', 'cart-changed', 'cart-checked-out', 'cart-empty']).toContain(
+        bought.body.type.split('/').pop(),
+      )
+    }
+  }
+  expect(await onHand()).toEqual({ on_hand: 5, reserved: 0 })
+})
+
 test.each([
   ['neither cart nor lines', payment(), 'cartId'],
   ['both', { cartId: 'c', lines: [{ sku: 's', quantity: 1 }], ...payment() }, 'cartId'],

@@ -3,19 +3,20 @@ import type { Sql } from '../../engine/database.ts'
 import type { Finding } from '../../engine/finding.ts'
 import type { App } from '../../engine/http.ts'
 import type { Engine, Service } from '../../engine/service.ts'
+import { type Carts, executeWith } from './buying.ts'
 import { Checkouts } from './checkouts.ts'
-import { type CheckoutRules, checkoutDecider, checkoutDefaults } from './decider.ts'
+import { type CheckoutRules, checkoutDefaults } from './decider.ts'
 import { Driver } from './driver.ts'
-import type { CartReader, Paying, Quote, Selling } from './ports.ts'
+import type { Paying, Quote, Selling } from './ports.ts'
 import { checkoutRoutes } from './routes.ts'
-import { checkoutStore } from './store.ts'
+import { checkoutSource } from './store.ts'
 import { verifyCheckouts } from './verify.ts'
 
 export interface CheckoutOptions extends Partial<CheckoutRules> {
   selling: Selling
   paying: Paying
   quote: Quote
-  cart: CartReader
+  carts?: Carts
   /** Milliseconds that a request waits for its checkout to end before it is told that it is under way. */
   waitMs?: number
 }
@@ -28,11 +29,15 @@ export interface CheckoutService extends Service<App> {
 }
 
 export function checkoutService(engine: Engine, options: CheckoutOptions): CheckoutService {
-  const { selling, paying, quote, cart, waitMs = 5_000 } = options
+  const { selling, paying, quote, carts, waitMs = 5_000 } = options
   const rules = { ...checkoutDefaults, ...options }
-  const { execute } = engine.executor({ name: 'checkout', decider: checkoutDecider(rules), store: checkoutStore })
+  const execute = executeWith(engine, checkoutSource(rules), carts?.source)
   const driver = new Driver(engine.db, execute, { selling, paying }, rules, engine.log)
-  const checkouts = new Checkouts(engine.db, execute, driver, { quote, cart, waitMs })
+  const checkouts = new Checkouts(engine.db, execute, driver, {
+    quote,
+    cart: carts?.read ?? (async () => undefined),
+    waitMs,
+  })
   return {
     name: 'checkout',
     schema: new URL('./schema/', import.meta.url),

@@ -2,25 +2,50 @@
 import { isDeepStrictEqual } from 'node:util'
 import { numbers, texts } from '../../engine/columns.ts'
 import type { Sql } from '../../engine/database.ts'
-import type { Changed, EntityId, Store, Versioned } from '../../engine/decider.ts'
-import { type CheckoutFact, type CheckoutState, checkoutEntity, claimEntity, type State } from './decider.ts'
+import type { Changed, EntityId, Source, Store, Versioned } from '../../engine/decider.ts'
+import {
+  type CheckoutCommand,
+  type CheckoutFact,
+  type CheckoutRules,
+  type CheckoutState,
+  checkoutDecider,
+  checkoutEntity,
+} from './decider.ts'
 
-type Loaded = { states: Map<EntityId, Versioned<State>>; blocked: EntityId[] }
+const idOf = (entity: EntityId) => entity.slice(checkoutEntity('').length)
 
-export const checkoutStore: Store<State, CheckoutFact> = {
+const checkoutStore: Store<CheckoutState, CheckoutFact> = {
   async load(tx, ids, { skipLocked }) {
-    const loaded: Loaded = { states: new Map(), blocked: [] }
-    await Promise.all([
-      loadCheckouts(tx, namedBy(ids, checkoutEntity('')), skipLocked, loaded),
-      loadClaims(tx, namedBy(ids, claimEntity('')), loaded),
+    type Row = { id: string; version: number; state: string }
+    const asked = texts(ids.map(idOf))
+    const [rows, there] = await Promise.all([
+      skipLocked
+        ? tx<Row>`
+            select id, version, state
+            from   checkout.checkouts
+            where  id = any(string_to_array(${asked}, chr(30)))
+            order  by id
+            for    update skip locked`
+        : tx<Row>`
+            select id, version, state
+            from   checkout.checkouts
+            where  id = any(string_to_array(${asked}, chr(30)))
+            order  by id
+            for    update`,
+      skipLocked
+        ? tx<{ id: string }>`select id from checkout.checkouts where id = any(string_to_array(${asked}, chr(30)))`
+        : [],
     ])
-    return loaded
+    const states = new Map(
+      rows.map(({ id, version, state }): [EntityId, Versioned<CheckoutState>] => [
+        checkoutEntity(id),
+        { version, state: JSON.parse(state) },
+      ]),
+    )
+    return { states, blocked: there.map(({ id }) => checkoutEntity(id)).filter((entity) => !states.has(entity)) }
   },
   /** Without a new version only the try changes, and its time. */
-  same(assumed, loaded) {
-    if (!('checkout' in assumed && 'checkout' in loaded)) return isDeepStrictEqual(assumed, loaded)
-    const { checkout: a } = assumed
-    const { checkout: b } = loaded
+  same({ checkout: a }, { checkout: b }) {
     return a.updatedAt === b.updatedAt && isDeepStrictEqual(a.steps, b.steps)
   },
 
@@ -28,44 +53,13 @@ export const checkoutStore: Store<State, CheckoutFact> = {
   save: (tx, changed) => Promise.all([updateMoved(tx, changed), insertStarted(tx, changed)]),
 }
 
-const namedBy = (ids: EntityId[], prefix: string) =>
-  ids.filter((id) => id.startsWith(prefix)).map((id) => id.slice(prefix.length))
-
-async function loadCheckouts(tx: Sql, ids: string[], skipLocked: boolean, { states, blocked }: Loaded) {
-  if (ids.length === 0) return
-  type Row = { id: string; version: number; state: string }
-  const asked = texts(ids)
-  const [rows, there] = await Promise.all([
-    skipLocked
-      ? tx<Row>`
-          select id, version, state
-          from   checkout.checkouts
-          where  id = any(string_to_array(${asked}, chr(30)))
-          order  by id
-          for    update skip locked`
-      : tx<Row>`
-          select id, version, state
-          from   checkout.checkouts
-          where  id = any(string_to_array(${asked}, chr(30)))
-          order  by id
-          for    update`,
-    skipLocked
-      ? tx<{ id: string }>`select id from checkout.checkouts where id = any(string_to_array(${asked}, chr(30)))`
-      : [],
-  ])
-  for (const { id, version, state } of rows) states.set(checkoutEntity(id), { version, state: JSON.parse(state) })
-  for (const { id } of there) if (!states.has(checkoutEntity(id))) blocked.push(checkoutEntity(id))
-}
-
-/** Not locked: two starts that did not see each other meet at the unique index, and are looked at again. */
-async function loadClaims(tx: Sql, cartIds: string[], { states }: Loaded) {
-  if (cartIds.length === 0) return
-  const rows = await tx<{ cartId: string; id: string }>`
-    select cart_id as "cartId", id
-    from   checkout.checkouts
-    where  cart_id = any(string_to_array(${texts(cartIds)}, chr(30))) and status <> 'compensated'`
-  for (const { cartId, id } of rows) states.set(claimEntity(cartId), { version: 0, state: { checkoutId: id } })
-}
+/** Checkouts as a source, to stand beside that of carts. */
+export const checkoutSource = (rules: CheckoutRules): Source<CheckoutState, CheckoutCommand, CheckoutFact> => ({
+  name: 'checkout',
+  entities: ['checkout'],
+  decider: checkoutDecider(rules),
+  store: checkoutStore,
+})
 
 interface Row {
   version: number
@@ -75,11 +69,10 @@ interface Row {
 }
 
 /** The last word of a batch on each checkout. */
-function rowsOf({ states, facts }: Changed<State, CheckoutFact>, started: boolean): Row[] {
+function rowsOf({ states, facts }: Changed<CheckoutState, CheckoutFact>, started: boolean): Row[] {
   const fresh = new Set(facts.flatMap(({ fact }) => (fact.type === 'checkout.started' ? [fact.entity] : [])))
   const due = new Map<EntityId, string | null | undefined>()
-  for (const { fact } of facts)
-    if ('state' in fact) due.set(fact.entity, 'dueAt' in fact ? fact.dueAt : due.get(fact.entity))
+  for (const { fact } of facts) due.set(fact.entity, 'dueAt' in fact ? fact.dueAt : due.get(fact.entity))
   return [...due].flatMap(([entity, dueAt]) => {
     if (fresh.has(entity) !== started) return []
     const { version, state } = states.get(entity) as Versioned<CheckoutState>
@@ -87,7 +80,7 @@ function rowsOf({ states, facts }: Changed<State, CheckoutFact>, started: boolea
   })
 }
 
-function insertStarted(tx: Sql, changed: Changed<State, CheckoutFact>) {
+function insertStarted(tx: Sql, changed: Changed<CheckoutState, CheckoutFact>) {
   const rows = rowsOf(changed, true)
   if (rows.length === 0) return undefined
   return tx`
@@ -104,7 +97,7 @@ function insertStarted(tx: Sql, changed: Changed<State, CheckoutFact>) {
 }
 
 /** Going forward changes no indexed column, so that Postgres needs no new index entries (HOT). */
-function updateMoved(tx: Sql, changed: Changed<State, CheckoutFact>) {
+function updateMoved(tx: Sql, changed: Changed<CheckoutState, CheckoutFact>) {
   const rows = rowsOf(changed, false)
   if (rows.length === 0) return undefined
   return tx`
