@@ -7,15 +7,8 @@ const sources = new URL('../../', import.meta.url)
 
 export const version = (): string => JSON.parse(readFileSync(new URL('package.json', root), 'utf8')).version
 
-export function schemaCount(): number {
-  const services = readdirSync(new URL('services/', sources)).map((name) => `services/${name}/`)
-  return ['engine/', ...services].flatMap((folder) => sqlFiles(new URL(`${folder}schema/`, sources))).length
-}
-
-function sqlFiles(folder: URL): string[] {
-  try {
-    return readdirSync(folder).filter((file) => file.endsWith('.sql'))
-  } catch {
-    return []
-  }
-}
+/** Of the engine, the services and the program's own. */
+export const schemaCount = (): number =>
+  readdirSync(sources, { recursive: true, encoding: 'utf8' }).filter((path) =>
+    /[\\/]schema[\\/][^\\/]+\.sql$/.test(path),
+  ).length
