@@ -70,6 +70,12 @@ test('every measurement has its line among the figures, and every line its measu
   expect(named.sort()).toEqual(programs.filter((file) => file !== 'bench/bench.ts').sort())
 })
 
+test('README says no other figure than the page of figures', () => {
+  const said = matches(read('README.md'), /\b(\d+ to \d+ ×)/g)
+  expect(said).not.toEqual([])
+  expect(said.filter((figure) => !read('docs/figures.md').includes(figure))).toEqual([])
+})
+
 test('every setting that a page names is one', () => {
   const known = read('docs/configuration.md')
   const settings = pages.flatMap((page) => matches(read(page), /`(LOCKSTEP_[A-Z_]+|DATABASE_URL|PORT|HOST)`/g))
