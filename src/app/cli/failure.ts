@@ -56,6 +56,11 @@ async function read(error: unknown): Promise<{ exit: Exit; what: string; next?: 
     case 'OutcomeUnknown':
       return { exit: exits.unavailable, what: error.message, next: 'try again in a moment' }
     case 'LogBroken':
+      if (error.message.startsWith('log went back')) {
+        const next =
+          '`lockstep losses ls` shows what is lost; started again it answers reads until `lockstep losses accept`'
+        return { exit: exits.failed, what: error.message, next }
+      }
       return {
         exit: exits.failed,
         what: `the event log is broken: ${error.message}`,

@@ -24,7 +24,7 @@ export function importCommand(): Command {
     .addOption(new Option('--decimal-mark <mark>', 'where prices such as 1,299 have two readings').choices(['.', ',']))
     .action((file: string) =>
       inSystem(command, (session) =>
-        take(session, async (shop, watch) => {
+        take(command, session, async (shop, watch) => {
           const { importCatalogue } = await import('../import/catalogue.ts')
           return importCatalogue({ ...command.opts<Omit<CatalogueOptions, 'file'>>(), file, ...watch }, shop)
         }),
@@ -50,7 +50,7 @@ export function importOrdersCommand(): Command {
     .option('--retry-rejected', 'try again what was rejected when the file first came')
     .action((file: string) =>
       inSystem(command, (session) =>
-        take(session, async (shop, watch) => {
+        take(command, session, async (shop, watch) => {
           const { importOrders } = await import('../import/orders.ts')
           return importOrders({ ...command.opts<Omit<OrdersOptions, 'file'>>(), file, ...watch }, shop)
         }),
@@ -71,18 +71,23 @@ const common = (command: Command) =>
     .option('--create-missing', 'make products of SKUs that there is none of')
     .addOption(new Option('--currency <code>', 'of prices that name none').env('LOCKSTEP_CURRENCY').default('EUR'))
     .option('--report <path>', 'write an entry for every record to this file (NDJSON)')
+    .option('-v, --verbose', 'tell each refused or repaired record, not only each reason')
     .option('--dry-run', 'read, check and compare everything; change nothing')
 
 type Watch = Required<Pick<CatalogueOptions, 'onProgress' | 'signal'>>
 type ShopOf = Parameters<typeof import('../import/orders.ts').importOrders>[1]
 
-async function take(session: Session, work: (shop: ShopOf, watch: Watch) => Promise<Report>): Promise<number> {
+async function take(
+  command: Command,
+  session: Session,
+  work: (shop: ShopOf, watch: Watch) => Promise<Report>,
+): Promise<number> {
   const { system, db, format, signal } = session
   const { catalog, inventory, orders } = system.services
   const view = progressView()
   const report = await work({ catalog, inventory, orders, db }, { onProgress: view.show, signal }).finally(view.end)
   const { formatReport } = await import('../import/report.ts')
-  printOne(format, report, () => formatReport(report))
+  printOne(format, report, () => formatReport(report, command.opts<{ verbose?: boolean }>()))
   if (!report.dryRun) await tellIfUnserved(system)
   return report.stopped || nothingTaken(report) ? exits.failed : exits.ok
 }

@@ -13,6 +13,7 @@ import { exitCodes } from './failure.ts'
 import { feedsCommand } from './feeds.ts'
 import { examples } from './help.ts'
 import { importCommand, importOrdersCommand } from './import.ts'
+import { lossesCommand } from './losses.ts'
 import { formats } from './output.ts'
 import { serveCommand } from './serve.ts'
 import { statusCommand } from './status.ts'
@@ -46,7 +47,15 @@ export function buildProgram(): Command {
     ['Ask it:', [statusCommand(), waitCommand(), explainCommand(), eventsCommand()]],
     [
       'Mend it:',
-      [deadLettersCommand(), consumersCommand(), replayCommand(), cachesCommand(), verifyCommand(), doctorCommand()],
+      [
+        deadLettersCommand(),
+        consumersCommand(),
+        replayCommand(),
+        cachesCommand(),
+        lossesCommand(),
+        verifyCommand(),
+        doctorCommand(),
+      ],
     ],
     ['Set it up:', [tokenCommand(), configCommand(), completionCommand()]],
   ]

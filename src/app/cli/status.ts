@@ -28,8 +28,11 @@ export function statusCommand(): Command {
 }
 
 async function ofAll({ db, format }: Session): Promise<number> {
-  const { listConsumers } = await import('../../engine/consumers.ts')
-  const consumers = await listConsumers(db)
+  const [{ listConsumers }, { describeLoss, standingLoss }] = await Promise.all([
+    import('../../engine/consumers.ts'),
+    import('../../engine/losses.ts'),
+  ])
+  const [consumers, loss] = await Promise.all([listConsumers(db), standingLoss(db)])
   printList(format, consumers, consumerColumns)
   const behind = consumers.filter(({ lagEvents }) => lagEvents > 0)
   const dead = consumers.reduce((sum, consumer) => sum + consumer.dead, 0)
@@ -42,6 +45,7 @@ async function ofAll({ db, format }: Session): Promise<number> {
   )
   if (dead > 0)
     say(`${paintAside.red('✗')} ${grouped(dead)} dead letters: ${paintAside.bold('lockstep dead-letters ls')}`)
+  if (loss) say(`${paintAside.red('✗')} ${describeLoss(loss)}`)
   const orphans = consumers.filter(({ owner, paused }) => owner === null && !paused)
   if (orphans.length > 0)
     say(paintAside.yellow(`nobody runs ${orphans.map(({ name }) => name).join(', ')}: npx lockstep serve`))

@@ -64,7 +64,7 @@ export class Drafting {
       return undefined
     }
     if (field !== 'title' && id !== text)
-      this.#say('repaired', this.#first, field, `an id can't be ${JSON.stringify(text)}: ${id} instead`)
+      this.#say('repaired', this.#first, field, `an id can't be ${JSON.stringify(text)}: ${JSON.stringify(id)} instead`)
     return id
   }
 

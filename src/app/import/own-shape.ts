@@ -43,7 +43,7 @@ export class OwnShapeReader {
     const taken = variants.filter(({ sku }, n) => {
       const sameSku = this.#skus.at(sku, line)
       if (sameSku !== undefined) {
-        refuse(`${sku} is the SKU of line ${sameSku} already`, `variants.${n}.sku`, id)
+        refuse(`${JSON.stringify(sku)} is the SKU of line ${sameSku} already`, `variants.${n}.sku`, id)
         return false
       }
       const count = counts[n]

@@ -20,7 +20,8 @@ export async function preview(shop: Pick<Shop, 'db'>, products: NormalProduct[])
   return products.map((product) => {
     for (const { sku } of product.variants) {
       const owner = owners.get(sku) ?? product.id
-      if (owner !== product.id) return { refused: `the SKU ${sku} belongs to product ${owner}` }
+      if (owner !== product.id)
+        return { refused: `the SKU ${JSON.stringify(sku)} belongs to product ${JSON.stringify(owner)}` }
     }
     const state = known.get(product.id)
     if (state === undefined) return 'created'

@@ -107,9 +107,9 @@ test('every repair and refusal names line, column and reason', async () => {
     ].join('\n'),
   )
   expect(told(read)).toEqual([
-    [2, 'repaired', 'Variant SKU', 'missing: made of handle and options, a-x-l'],
+    [2, 'repaired', 'Variant SKU', 'missing: made of handle and options, "a-x-l"'],
     [2, 'repaired', 'Variant Inventory Qty', '-3 on hand: 0 instead'],
-    [3, 'refused', 'Variant SKU', 'a-x-l is the SKU of line 2 already'],
+    [3, 'refused', 'Variant SKU', '"a-x-l" is the SKU of line 2 already'],
     [5, 'refused', 'Variant Price', 'no price'],
     [
       6,
@@ -119,7 +119,7 @@ test('every repair and refusal names line, column and reason', async () => {
     ],
     [7, 'refused', 'Variant Inventory Qty', '"plenty" not a number'],
     [7, 'repaired', 'Image Src', 'left out: "javascript:alert(1)" is no http(s) address'],
-    [8, 'repaired', 'Variant SKU', `an SKU can't be "F/1": F-1 instead`],
+    [8, 'repaired', 'Variant SKU', `an SKU can't be "F/1": "F-1" instead`],
     [9, 'refused', 'Handle', 'is the product of line 2; its rows must follow one another'],
     [10, 'refused', 'Status', '"sold" is none of active, draft and archived'],
     [11, 'refused', 'Handle', 'has neither a handle nor a title'],

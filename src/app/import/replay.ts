@@ -135,7 +135,7 @@ export class Replay {
   #known(order: FileOrder, lines: Map<string, OrderLine>): OrderLine[] {
     return [...lines.values()].filter(({ line, sku, column }) => {
       if (this.#stocked.has(sku)) return true
-      const reason = `there is no stock of ${sku}; --create-missing makes a product of each such SKU`
+      const reason = `there is no stock of ${JSON.stringify(sku)}; --create-missing makes a product of each such SKU`
       this.#report.problem({ line, column, kind: 'refused', what: order.id, reason })
       return false
     })

@@ -3,6 +3,7 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { paintAside } from '../colours.ts'
+import { isOf, type ReasonCount, Reasons } from './reasons.ts'
 
 export interface Problem {
   /** Line on which the record begins; the header is line 1. */
@@ -32,6 +33,8 @@ export interface Report {
   /** The first 1,000 in the file's order; the file `full` has all. */
   problems: Problem[]
   problemsTotal: number
+  /** Of all of them, the most frequent first. */
+  reasons: ReasonCount[]
   notes: string[]
   /** Path of the NDJSON file that has every entry. */
   full?: string
@@ -41,12 +44,15 @@ export interface Report {
 
 const kept = 1_000
 const shown = 20
+/** So many of one reason are told apart, more are told together. */
+const apart = 3
 
 /** Collects the report while the import runs, in constant memory. */
 export class ReportWriter {
   readonly #report: Report
   #path: string | undefined
   readonly #entries: boolean
+  readonly #reasons = new Reasons()
   readonly #begun = performance.now()
   #file: number | undefined
   #buffer = ''
@@ -63,6 +69,7 @@ export class ReportWriter {
       counts: {},
       problems: [],
       problemsTotal: 0,
+      reasons: [],
       notes: [],
     }
     if (path !== undefined) this.#file = openSync(path, 'w')
@@ -85,6 +92,7 @@ export class ReportWriter {
     const { problems } = this.#report
     this.#report.problemsTotal++
     this.count(problem.kind)
+    this.#reasons.add(problem)
     if (problems.length < kept) problems.push(problem)
     if (!this.#entries && this.#report.problemsTotal === shown + 1) {
       this.#path = join(tmpdir(), `lockstep-import-${Date.now()}-${process.pid}.ndjson`)
@@ -109,6 +117,7 @@ export class ReportWriter {
       rows,
       seconds: Math.round(performance.now() - this.#begun) / 1_000,
       problems: problems.sort((one, other) => one.line - other.line),
+      reasons: this.#reasons.list(),
       ...(this.#path !== undefined && { full: this.#path }),
       ...(stopped && { stopped }),
     }
@@ -123,8 +132,8 @@ export class ReportWriter {
   }
 }
 
-/** The report for a terminal: counts, the first twenty problems with their lines, where the rest is. */
-export function formatReport(report: Report): string {
+/** The report for a terminal: counts, what was wrong and where, where the rest is. `verbose` tells every problem it has for itself. */
+export function formatReport(report: Report, { verbose = false }: { verbose?: boolean | undefined } = {}): string {
   const number = (value: number) => value.toLocaleString('en')
   const rate = report.seconds > 0 ? ` (${number(Math.round(report.rows / report.seconds))} rows/s)` : ''
   const lines = [
@@ -140,9 +149,9 @@ export function formatReport(report: Report): string {
     const where = report.stopped.line === undefined ? '' : ` at line ${report.stopped.line}`
     lines.push(paintAside.red(`stopped${where}: ${report.stopped.reason}; what came before was taken`))
   }
-  for (const problem of report.problems.slice(0, shown)) lines.push(formatProblem(problem))
-  const more = report.problemsTotal - shown
-  if (more > 0) lines.push(`  … and ${number(more)} more`)
+  const { told, count } = verbose ? eachProblem(report) : eachReason(report)
+  lines.push(...told)
+  if (report.problemsTotal > count) lines.push(`  … and ${number(report.problemsTotal - count)} more`)
   if (report.full !== undefined) lines.push(`full report: ${report.full}`)
   return lines.join('\n')
 }
@@ -150,8 +159,39 @@ export function formatReport(report: Report): string {
 /** productsCreated → products created */
 const inWords = (name: string) => name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 
+/** What was told, and how many problems that was. */
+interface Told {
+  told: string[]
+  count: number
+}
+
+const eachProblem = ({ problems }: Report): Told => ({ told: problems.map(formatProblem), count: problems.length })
+
+/** The reasons that many have in common, then what stands alone. */
+function eachReason({ reasons, problems }: Report): Told {
+  const told: string[] = []
+  let count = 0
+  for (const each of reasons) {
+    const those = each.count > apart ? [] : problems.filter((problem) => isOf(each, problem))
+    const lines = those.length === each.count ? those.map(formatProblem) : [formatReason(each)]
+    if (told.length + lines.length > shown) break
+    told.push(...lines)
+    count += each.count
+  }
+  return { told, count }
+}
+
+const marked = (kind: Problem['kind']) =>
+  kind === 'repaired' ? paintAside.yellow(kind) : paintAside.red(kind.padEnd(8))
+
+function formatReason({ kind, column, reason, count, lines: [first, ...others] }: ReasonCount): string {
+  const more = `${[...others, ...(count > others.length + 1 ? ['…'] : [])].join(', ')}`
+  const at = count === 1 ? '' : `  ${paintAside.dim(`lines ${first}, ${more}`)}`
+  const head = (count === 1 ? `line ${String(first).padStart(6)}` : `${count.toLocaleString('en')} ×`).padStart(11)
+  return `  ${marked(kind)} ${head}  ${column === undefined ? '' : `[${column}]: `}${reason}${at}`
+}
+
 function formatProblem({ line, kind, column, what, reason }: Problem): string {
-  const mark = kind === 'repaired' ? paintAside.yellow(kind) : paintAside.red(kind.padEnd(8))
   const subject = [what, column && `[${column}]`].filter(Boolean).join(' ')
-  return `  ${mark} line ${String(line).padStart(6)}  ${subject}${subject ? ': ' : ''}${reason}`
+  return `  ${marked(kind)} line ${String(line).padStart(6)}  ${subject}${subject ? ': ' : ''}${reason}`
 }

@@ -71,12 +71,13 @@ export class VariantReader {
         'refused',
         row,
         'sku',
-        `${given ? sku : `made of handle and options, ${sku},`} is the SKU of line ${before} already`,
+        `${given ? '' : 'made of handle and options, '}${JSON.stringify(sku)} is the SKU of line ${before} already`,
       )
       return undefined
     }
-    if (given === '') this.#say('repaired', row, 'sku', `missing: made of handle and options, ${sku}`)
-    else if (sku !== text) this.#say('repaired', row, 'sku', `an SKU can't be ${JSON.stringify(text)}: ${sku} instead`)
+    if (given === '') this.#say('repaired', row, 'sku', `missing: made of handle and options, ${JSON.stringify(sku)}`)
+    else if (sku !== text)
+      this.#say('repaired', row, 'sku', `an SKU can't be ${JSON.stringify(text)}: ${JSON.stringify(sku)} instead`)
     return sku
   }
 
