@@ -10,15 +10,13 @@ import type { LoggedEvent } from './event.ts'
 import { failpoint, failpointsArmed } from './failpoint.ts'
 import { Foresight } from './foresight.ts'
 import { HeldRows } from './held-rows.ts'
+import { BATCH_MS, firstPace, learned, type Pace } from './pace.ts'
 import { Recovery } from './recovery.ts'
 import { appendAndCommit, look, refuseOnlyNew, write, writeGuess } from './transaction.ts'
 import { OutcomeUnknown, Unavailable } from './unavailable.ts'
 
 /** Commands in one transaction at most, unless the options say otherwise: enough to share a commit, few enough that little waits in memory. */
 const MAX_BATCH = 1_000
-/** A lane begins with batches of so many at most; each may be four times as large as the last was, until one takes longer than it should. */
-const FIRST_BATCH = 64
-const BATCH_MS = 1_000
 
 export interface LaneOptions {
   /** Milliseconds a command may wait for its rows while somebody outside holds them. */
@@ -61,9 +59,9 @@ export class Lane<State, Command, F extends Fact> {
   readonly #source: Source<State, Command, F>
   readonly #options: LaneOptions
   readonly #patience: Patience<Command>
-  readonly #most: number
-  /** Commands in the next batch at most: what each costs shows in the batches before, and a transaction must not come near its time limit. */
-  #room: number
+  #pace: Pace
+  /** When the last batch was committed: one that was sent behind it had to wait until then. */
+  #committedAt = 0
   #queue: Job<Command>[] = []
   readonly #foresight: Foresight<State, Command, F>
   /** Only a patient lane waits for rows. */
@@ -82,8 +80,7 @@ export class Lane<State, Command, F extends Fact> {
     this.#source = source
     this.#options = options
     this.#patience = patience
-    this.#most = options.batchMost ?? MAX_BATCH
-    this.#room = Math.min(FIRST_BATCH, this.#most)
+    this.#pace = firstPace(options.batchMost ?? MAX_BATCH)
     const { lockTimeoutMs, deadlineMs } = options
     const { waitMs } = patience
     this.#foresight = new Foresight(source)
@@ -103,7 +100,7 @@ export class Lane<State, Command, F extends Fact> {
   /** Is there a full batch that was decided on what a commit under way leaves behind? */
   get #couldFollow(): boolean {
     if (!this.#writing?.committing || this.#foresight.passedOver || !this.#guesses) return false
-    return this.#foresight.count >= this.#room
+    return this.#foresight.count >= this.#pace.room
   }
 
   async close(): Promise<void> {
@@ -143,10 +140,11 @@ export class Lane<State, Command, F extends Fact> {
   }
 
   #take() {
+    const { room } = this.#pace
     // However many are decided ahead, those that could not be have their share of each batch.
-    const share = this.#foresight.passedOver ? Math.ceil(this.#room / 4) : 0
-    const room = Math.max(this.#room - this.#foresight.count, share)
-    return { ahead: this.#foresight.take(), undecided: this.#queue.splice(0, room).filter((job) => this.#inTime(job)) }
+    const share = this.#foresight.passedOver ? Math.ceil(room / 4) : 0
+    const undecided = this.#queue.splice(0, Math.max(room - this.#foresight.count, share))
+    return { ahead: this.#foresight.take(), undecided: undecided.filter((job) => this.#inTime(job)) }
   }
 
   #inTime(job: Job<Command>): boolean {
@@ -162,7 +160,7 @@ export class Lane<State, Command, F extends Fact> {
   }
 
   #decideAhead(job: Job<Command>): boolean {
-    if (!this.#foresight.decide(job, this.#room)) return false
+    if (!this.#foresight.decide(job, this.#pace.room)) return false
     if (this.#couldFollow) this.#full()
     return true
   }
@@ -188,7 +186,7 @@ export class Lane<State, Command, F extends Fact> {
     try {
       if (jobs.length === 0) return () => {}
       const batch = await this.#commit(turn, jobs, taken, sent)
-      this.#learn(jobs.length, performance.now() - begun)
+      this.#learn(jobs.length, begun)
       return () => {
         batch.settle()
         failpoint('answered')
@@ -205,10 +203,12 @@ export class Lane<State, Command, F extends Fact> {
     }
   }
 
-  /** A patient lane's time is spent waiting for others: it says nothing about what commands cost. */
-  #learn(commands: number, ms: number) {
-    if (ms <= BATCH_MS) this.#room = Math.min(this.#most, Math.max(this.#room, commands * 4))
-    else if (this.#patience.waitMs === 0) this.#room = Math.max(1, Math.min(this.#room, commands) >> 1)
+  /** A patient lane's time is spent waiting for others: if that was long, it says nothing about what commands cost. */
+  #learn(commands: number, begun: number) {
+    const now = performance.now()
+    const ms = now - Math.max(begun, this.#committedAt)
+    this.#committedAt = now
+    if (!this.#held || ms <= BATCH_MS) this.#pace = learned(this.#pace, commands, ms)
   }
 
   async #recover(turn: Turn, jobs: Job<Command>[], error: unknown) {

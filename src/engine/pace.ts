@@ -1,0 +1,35 @@
+/** What a lane has learned from its batches: how many commands the next may have, and how long those who wait will. */
+
+/** Commands in a lane's first batch at most; each may have four times as many as the last, until one takes longer than it should. */
+const FIRST = 64
+const GROWTH = 4
+/** A transaction must not come near its time limit, nor callers near their deadline. */
+export const BATCH_MS = 1_000
+
+export interface Pace {
+  /** Commands in a batch at most, whatever it takes. */
+  readonly most: number
+  /** Commands in the next batch at most. */
+  readonly room: number
+  /** Milliseconds each command of the last batch took and of the one before; 0 while a much larger batch might take no longer. */
+  readonly costs: readonly [last: number, before: number]
+}
+
+export const firstPace = (most: number): Pace => ({ most, room: Math.min(FIRST, most), costs: [0, 0] })
+
+/** After a batch of so many commands that took so long. */
+export function learned({ most, room, costs }: Pace, commands: number, ms: number): Pace {
+  const fitting = Math.max(1, Math.floor(commands * Math.min(GROWTH, BATCH_MS / ms)))
+  const full = commands >= most || ms >= BATCH_MS / 2
+  return {
+    most,
+    room: ms <= BATCH_MS ? Math.min(most, Math.max(room, fitting)) : Math.min(room, fitting),
+    costs: [full ? ms / commands : 0, costs[0]],
+  }
+}
+
+/** Milliseconds until so many are carried out. A single batch that was slow says nothing: it takes two. */
+export const expectedMs = ({ costs }: Pace, waiting: number): number => waiting * Math.min(...costs)
+
+/** So many are carried out within that time. */
+export const doneWithin = ({ costs }: Pace, ms: number): number => Math.floor(ms / Math.min(...costs))
