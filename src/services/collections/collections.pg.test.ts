@@ -107,6 +107,25 @@ test('availability rules follow stock, before and after the product is known', a
   expect(await members('there')).toEqual([])
 })
 
+test('what changes at once is looked at as a whole: price and stock, and a price known before its product', async () => {
+  await make('both', { rule: { match: 'all', conditions: [inStock, cheap] } })
+  await make('cheap', { rule: cheap })
+  await apply(priceEvent('a', 1, 500), stockEvent('a', 1, 5))
+  await apply(productEvent('a', 1), productEvent('b', 1))
+  expect([await members('both'), await members('cheap')]).toEqual([['a'], ['a']])
+  await apply(priceEvent('b', 1, 800), stockEvent('b', 1, 1), priceEvent('a', 2, 2000), stockEvent('a', 2, 0))
+  expect([await members('both'), await members('cheap')]).toEqual([['b'], ['b']])
+})
+
+test('a new price or stock of no interest to any rule leaves a collection as it is', async () => {
+  await make('summer', { rule: tagged('summer'), productIds: ['b'] })
+  const start = await end()
+  await apply(productEvent('a', 1, { tags: ['summer'] }), productEvent('b', 1))
+  await apply(priceEvent('a', 1, 10), stockEvent('a', 1, 5), priceEvent('b', 1, 10), stockEvent('b', 1, 5))
+  expect(await members('summer')).toEqual(['b', 'a'])
+  expect(await told(start)).toEqual(['+a summer', '+b summer'])
+})
+
 test('price rules follow the effective price, and the list price until pricing has spoken', async () => {
   await make('cheap', { rule: cheap })
   const variants = [{ sku: 'a-0', options: {}, price: { amount: 900, currency: 'EUR' } }]

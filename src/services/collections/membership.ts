@@ -5,14 +5,14 @@ import type { Meta } from '../../engine/event.ts'
 import { type Appendable, appendWithin } from '../../engine/log.ts'
 import type { Facts, Price } from './condition.ts'
 import type { MembershipData } from './events.ts'
-import { compiled, type Rule } from './rule.ts'
+import { compiled, fieldsOf, type Rule } from './rule.ts'
 
 export const membershipEntity = (productId: string) => `membership/${productId}`
 
 /** All of `Facts` that the product itself says; `offered` is the vendor's word, effective prices and stock have their own columns. */
 export type KeptFacts = Omit<Facts, 'available'> & { offered: boolean }
 
-/** A row of collections.products; JSON as text, to be parsed when a rule looks at it. */
+/** What rules ask of a product, of collections.products and collections.standings; JSON as text, to be parsed when a rule looks at it. */
 export interface Kept {
   product_id: string
   live: boolean
@@ -34,10 +34,18 @@ export interface Move {
   added: boolean
 }
 
+interface Definition {
+  id: string
+  picked: Set<string>
+  holds?: (facts: Facts) => boolean
+  /** The fields that its rule asks about. */
+  asks: Set<string>
+}
+
 /** The definitions, compiled, as they were last read: read again only when one has changed. */
 export class Rulebook {
   #revision = 0
-  #collections: { id: string; picked: Set<string>; holds: ((facts: Facts) => boolean) | undefined }[] = []
+  #collections: Definition[] = []
 
   /**
    * Reads it, unchanged until the transaction ends as far as `alone` is concerned: an evaluation of a changed rule waits for those who
@@ -58,7 +66,8 @@ export class Rulebook {
     this.#collections = collections.map(({ id, rule, picks }) => ({
       id,
       picked: new Set(picks),
-      holds: rule === null ? undefined : compiled(rule),
+      ...(rule !== null && { holds: compiled(rule) }),
+      asks: new Set(rule === null ? [] : fieldsOf(rule)),
     }))
     this.#revision = row.revision
   }
@@ -67,29 +76,67 @@ export class Rulebook {
     return this.#collections.length === 0
   }
 
-  /** The ids of all collections the product belongs to. */
-  placesOf(product: Kept): Set<string> {
-    if (!product.live) return new Set()
-    const facts = factsOf(product)
-    const places = this.#collections.filter(({ picked, holds }) => picked.has(product.product_id) || holds?.(facts))
-    return new Set(places.map(({ id }) => id))
+  /** Those that a product may come into or leave when no more than this of it changed. */
+  asking(field: 'price' | 'available'): Definition[] {
+    return this.#collections.filter(({ asks }) => asks.has(field))
   }
+
+  get all(): readonly Definition[] {
+    return this.#collections
+  }
+}
+
+/** The ids of those of the collections that the product belongs to. */
+function placesOf(product: Kept, collections: Iterable<Definition>): Set<string> {
+  const places = new Set<string>()
+  if (!product.live) return places
+  const facts = factsOf(product)
+  for (const { id, picked, holds } of collections) if (picked.has(product.product_id) || holds?.(facts)) places.add(id)
+  return places
 }
 
 /** Nobody decides by an older definition any more, nor begins to until the transaction ends. */
 export const alone = (tx: Sql) => tx`select pg_advisory_xact_lock(hashtext('collections.rules'))`
 
-/** What is to change for these products to be where they belong. Of a collection that was deleted the evaluator takes care. */
-export async function movesOf(rulebook: Rulebook, products: Kept[], tx: Sql): Promise<Move[]> {
-  if (products.length === 0 || rulebook.isEmpty) return []
-  const ids = products.map((product) => product.product_id)
-  const rows = await tx<{ collection_id: string; product_id: string }>`
-    select collection_id, product_id from collections.members where product_id = any(${ids}::text[])`
-  const now = Map.groupBy(rows, (row) => row.product_id)
-  return products.flatMap((product) => {
-    const productId = product.product_id
-    const wanted = rulebook.placesOf(product)
-    const is = new Set(now.get(productId)?.map((row) => row.collection_id))
+/** Ids of products, by what changed of them; the facts of those that were written are at hand. */
+export interface Changed {
+  written: ReadonlyMap<string, KeptFacts>
+  priced: string[]
+  flipped: string[]
+}
+
+/**
+ * What is to change for these products to be where they belong. Of what has a new price or came into stock nothing is read unless a rule asks about
+ * that. Of a collection that was deleted the evaluator takes care.
+ */
+export async function movesOf(rulebook: Rulebook, { written, priced, flipped }: Changed, tx: Sql): Promise<Move[]> {
+  if (rulebook.isEmpty) return []
+  const concerned = new Map<string, Set<Definition>>()
+  for (const [ids, definitions] of [
+    [priced, rulebook.asking('price')],
+    [flipped, rulebook.asking('available')],
+  ] as const)
+    if (definitions.length > 0)
+      for (const id of ids) concerned.set(id, new Set([...(concerned.get(id) ?? []), ...definitions]))
+  const ids = [...new Set([...written.keys(), ...concerned.keys()])]
+  if (ids.length === 0) return []
+  const [rows, members] = await Promise.all([
+    tx<Kept>`
+      select p.product_id, p.live, s.in_stock, s.effective, case when p.product_id <> all(${[...written.keys()]}::text[]) then p.facts end as facts
+        from collections.products p join collections.standings s using (product_id)
+       where p.product_id = any(${ids}::text[])`,
+    tx<{ collection_id: string; product_id: string }>`
+      select collection_id, product_id from collections.members where product_id = any(${ids}::text[])`,
+  ])
+  const now = Map.groupBy(members, (row) => row.product_id)
+  return rows.flatMap((row) => {
+    const productId = row.product_id
+    const facts = written.get(productId)
+    const only = facts ? undefined : concerned.get(productId)
+    const wanted = placesOf(facts ? { ...row, facts } : row, only ?? rulebook.all)
+    const inside = now.get(productId)?.map((each) => each.collection_id) ?? []
+    const asking = only && new Set([...only].map(({ id }) => id))
+    const is = new Set(asking ? inside.filter((id) => asking.has(id)) : inside)
     return [
       ...[...is.difference(wanted)].map((collectionId) => ({ collectionId, productId, added: false })),
       ...[...wanted.difference(is)].map((collectionId) => ({ collectionId, productId, added: true })),
@@ -113,7 +160,7 @@ export async function move(moves: Move[], tx: Sql, metaOf: (productId: string) =
         insert into collections.members (collection_id, product_id)
         select * from unnest(${added.map((one) => one.collectionId)}::text[], ${added.map((one) => one.productId)}::text[])`,
     tx<{ product_id: string; told: number; collections: string[] }>`
-      update collections.products p
+      update collections.standings p
          set told = p.told + u.moves
         from unnest(${[...byProduct.keys()]}::text[], ${[...byProduct.values()].map((of) => of.length)}::int[]) as u (product_id, moves)
        where p.product_id = u.product_id

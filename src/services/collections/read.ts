@@ -64,31 +64,42 @@ export interface Member {
 
 export type Place = [pin: number, key: string | number, id: string]
 
+/** Products in an order, or a part of them. */
 interface Order {
-  /** What an index of schema/004 is made of, word for word. */
-  key: string
+  /** What an index is made of, word for word; by id alone when absent. */
+  key?: string
   descending?: true
   /** The key as a cursor carries it, and back from there. */
-  told?: string
+  told: string
   back(bound: string): string
+  /** What they have in common. */
+  where?: string
 }
 const bigint = (bound: string) => `${bound}::bigint`
 const text = (bound: string) => `${bound}::text`
+const title = { key: 'lower(p.title)', told: 'lower(p.title)', back: text }
 const created = {
   key: 'p.created_at',
   told: '(extract(epoch from p.created_at) * 1000)::bigint',
   back: (bound: string) => `timestamptz 'epoch' + ${bound}::bigint * interval '1 ms'`,
 }
+const price = { key: 's.price_min', told: 's.price_min', back: bigint, where: 's.price_min is not null' }
+/** As a cursor carries it, where no price is. */
+const noPrice = -1
+const priceless = { told: String(noPrice), back: bigint, where: 's.price_min is null' }
 
-/** By what each order sorts, and which way; equal ones by id, the same way. A product without a price comes last. */
-const orders: Record<Sort, Order> = {
-  manual: { key: `''`, back: text },
-  'title-asc': { key: 'lower(p.title)', back: text },
-  'title-desc': { key: 'lower(p.title)', descending: true, back: text },
-  'price-asc': { key: 'coalesce(p.price_min, 9007199254740991)', back: bigint },
-  'price-desc': { key: 'coalesce(p.price_min, -1)', descending: true, back: bigint },
-  newest: { ...created, descending: true },
-  oldest: created,
+/** By what each order sorts, and which way, one part behind the other; equal ones by id, the same way. A product without a price comes last. */
+const orders: Record<Sort, Order[]> = {
+  manual: [{ told: `''`, back: text }],
+  'title-asc': [title],
+  'title-desc': [{ ...title, descending: true }],
+  'price-asc': [price, priceless],
+  'price-desc': [
+    { ...price, descending: true },
+    { ...priceless, descending: true },
+  ],
+  newest: [{ ...created, descending: true }],
+  oldest: [created],
 }
 const behindAll = 2_147_483_647
 
@@ -105,15 +116,15 @@ export async function productsOf(
   const behindPins = after?.[0] === behindAll
   const pinned = behindPins || pins.length === 0 ? [] : await pinnedOf(db, collection.id, pins, after?.[0] ?? 0, limit)
   if (pinned.length === limit) return pinned
-  const rest = await sortedOf(
-    db,
-    collection.id,
-    pins,
-    orders[sort],
-    behindPins ? after : undefined,
-    limit - pinned.length,
-  )
-  return [...pinned, ...rest]
+  const found = [...pinned]
+  const parts = orders[sort]
+  const from = behindPins ? after : undefined
+  for (const part of from?.[1] === noPrice ? parts.slice(-1) : parts) {
+    const behind = part === parts[0] || from?.[1] === noPrice ? from : undefined
+    found.push(...(await sortedOf(db, collection.id, pins, part, behind, limit - found.length)))
+    if (found.length === limit) break
+  }
+  return found
 }
 
 const pinnedOf = (db: Sql, id: string, pins: string[], after: number, limit: number) => db<Member>`
@@ -127,21 +138,24 @@ const pinnedOf = (db: Sql, id: string, pins: string[], after: number, limit: num
 
 /** Every order but that by id alone walks an index over all products; of a collection with few of them Postgres sorts these instead. */
 function sortedOf(db: Sql, id: string, pins: string[], order: Order, after: Place | undefined, limit: number) {
-  const { key, told = key, descending, back } = order
-  const byId = key === `''`
+  const { key, told, descending, back, where } = order
   const values: unknown[] = [id, limit, pins]
   const bind = (value: unknown) => `$${values.push(value)}`
-  const place = (...parts: (string | false)[]) => `(${parts.filter((part) => part !== false).join(', ')})`
-  const columns = place(!byId && key, byId ? 'm.product_id' : 'p.product_id')
+  const place = (...parts: (string | false | undefined)[]) => `(${parts.filter(Boolean).join(', ')})`
+  const productId = key === undefined ? 'm.product_id' : `${key.startsWith('s.') ? 's' : 'p'}.product_id`
   const behind =
-    after && `and ${columns} ${descending ? '<' : '>'} ${place(!byId && back(bind(after[1])), text(bind(after[2])))}`
+    after &&
+    `and ${place(key, productId)} ${descending ? '<' : '>'} ${place(key !== undefined && back(bind(after[1])), text(bind(after[2])))}`
   const way = descending ? 'desc' : 'asc'
+  // Said of what an index holds nulls first or last of: without, it could not be walked backwards.
+  const nulls = key === price.key && descending ? ' nulls first' : ''
   return db.text<Member>(
     `select m.product_id, p.title, ${behindAll} as pin, ${told} as sort_key
        from collections.members m
        join collections.products p using (product_id)
-      where m.collection_id = $1 and m.product_id <> all($3::text[]) ${behind ?? ''}
-      order by ${byId ? '' : `${key} ${way}, `}${byId ? 'm' : 'p'}.product_id ${way}
+       ${where === undefined ? '' : 'join collections.standings s using (product_id)'}
+      where m.collection_id = $1 and m.product_id <> all($3::text[]) ${where === undefined ? '' : `and ${where}`} ${behind ?? ''}
+      order by ${key === undefined ? '' : `${key} ${way}${nulls}, `}${productId} ${way}
       limit $2`,
     values,
   )
@@ -176,8 +190,9 @@ export async function explain(db: Sql, collectionId: string, productId: string):
   const [collection, [product]] = await Promise.all([
     readCollection(db, collectionId),
     db<Kept & { member: boolean }>`
-      select p.product_id, p.live, p.in_stock, p.facts, p.effective, m.product_id is not null as member
+      select p.product_id, p.live, s.in_stock, p.facts, s.effective, m.product_id is not null as member
         from collections.products p
+        join collections.standings s using (product_id)
         left join collections.members m on m.product_id = p.product_id and m.collection_id = ${collectionId}
        where p.product_id = ${productId}`,
   ])

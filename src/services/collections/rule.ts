@@ -47,6 +47,12 @@ export function compiled(given: Rule): (facts: Facts) => boolean {
     : (facts) => parts.some((holds) => holds(facts))
 }
 
+/** What a rule asks about: fields' names, some of them more than once. */
+export function fieldsOf(given: Rule): Condition['field'][] {
+  if ('not' in given) return fieldsOf(given.not)
+  return 'conditions' in given ? given.conditions.flatMap(fieldsOf) : [given.field]
+}
+
 /** A rule as a condition in SQL on rows `p` of collections.askable; never null. */
 export function ruleSql(given: Rule, bind: Bind): string {
   if ('not' in given) return `not (${ruleSql(given.not, bind)})`

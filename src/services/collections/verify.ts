@@ -50,7 +50,7 @@ async function lastEvents(sql: Sql): Promise<Finding[]> {
     select 'product ' || coalesce(p.product_id, last.product_id) as what,
            'the last event is version ' || coalesce(last.version, 0) || ' and says ' || coalesce(last.told::text, '[]') || '; it is at '
              || coalesce(p.told, 0) || ' in ' || members.ids::text as detail
-      from collections.products p
+      from collections.standings p
       full join last using (product_id)
       cross join lateral (
         select coalesce(jsonb_agg(m.collection_id order by m.collection_id collate "C"), '[]') as ids
