@@ -1,6 +1,7 @@
 /** For tests: real images and a video made on the spot, and a web server that misbehaves as asked. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { crc32, deflateSync } from 'node:zlib'
 import sharp from 'sharp'
 
 /** A photograph as far as an encoder can tell: no two seeds give the same. */
@@ -47,6 +48,59 @@ export async function webpOfFrames(count: number, edge: number): Promise<Buffer>
     ...Array.from({ length: count }, () => frame),
   ])
   return chunk('RIFF', body)
+}
+
+export interface ApngFrame {
+  /** RGBA, row by row. */
+  pixels: Buffer
+  width: number
+  height: number
+  x?: number
+  y?: number
+  dispose?: number
+  blend?: number
+  ms?: number
+}
+
+/** A PNG that moves, put together by hand: its first picture is the one that others show, unless there is a `still`. PNG, third edition, §11.3.4. */
+export function apng(
+  width: number,
+  height: number,
+  pictures: ApngFrame[],
+  { loops = 0, still }: { loops?: number; still?: Buffer } = {},
+): Buffer {
+  const u32 = (...values: number[]) => {
+    const bytes = Buffer.alloc(values.length * 4)
+    for (const [n, value] of values.entries()) bytes.writeUInt32BE(value, n * 4)
+    return bytes
+  }
+  const chunk = (type: string, ...parts: Buffer[]) => {
+    const typed = Buffer.concat([Buffer.from(type, 'latin1'), ...parts])
+    return Buffer.concat([u32(typed.length - 4), typed, u32(crc32(typed))])
+  }
+  const packed = (pixels: Buffer, across: number) => {
+    const rows = Array.from({ length: pixels.length / (across * 4) }, (_, n) =>
+      Buffer.concat([Buffer.alloc(1), pixels.subarray(n * across * 4, (n + 1) * across * 4)]),
+    )
+    return deflateSync(Buffer.concat(rows))
+  }
+  let sequence = 0
+  const chunks = pictures.flatMap(
+    ({ pixels, width: w, height: h, x = 0, y = 0, dispose = 0, blend = 0, ms = 100 }, n) => {
+      const times = Buffer.from([ms >> 8, ms & 255, 1000 >> 8, 1000 & 255, dispose, blend])
+      const control = chunk('fcTL', u32(sequence++, w, h, x, y), times)
+      const data = packed(pixels, w)
+      return [control, n === 0 && !still ? chunk('IDAT', data) : chunk('fdAT', u32(sequence++), data)]
+    },
+  )
+  return Buffer.concat([
+    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
+    chunk('IHDR', u32(width, height), Buffer.from([8, 6, 0, 0, 0])),
+    chunk('acTL', u32(pictures.length, loops)),
+    ...(still ? [chunk('IDAT', packed(still, width))] : []),
+    ...chunks,
+    chunk('IEND'),
+  ])
 }
 
 /** 2 s of H.264, 640 × 360 at 25 frames a second: the boxes alone, without a picture. ISO/IEC 14496-12. */

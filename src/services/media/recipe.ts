@@ -2,7 +2,7 @@
 import type { Rendition } from './events.ts'
 
 /** Its number changes with what is made, so that what was made before is made anew. */
-export const RECIPE = 2
+export const RECIPE = 3
 
 /** Longest edge in pixels, the largest first. */
 export const sizes = [

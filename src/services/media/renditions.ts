@@ -1,10 +1,13 @@
 /**
- * What an image is made into: named sizes, each as AVIF, WebP and JPEG; of one that moves the WebP moves, and the others are stills of how it begins.
+ * What an image is made into: named sizes, each as AVIF, WebP and JPEG; of one that moves (GIF, WebP, PNG) the WebP moves, and the others are stills of how
+ * it begins. An AVIF that moves is read as a still: the image library knows its first picture alone.
  * Runs in the workshop's process, never in the shop's.
  */
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp, { type Sharp } from 'sharp'
 import { GiveUp } from '../../engine/verdict.ts'
+import { type Apng, draw, readApng } from './apng.ts'
 import type { Limits } from './content.ts'
 import type { Asset, Rendition } from './events.ts'
 import { type Format, fileOf, formats, sizes } from './recipe.ts'
@@ -17,7 +20,8 @@ const encode: Record<Format, (image: Sharp) => Sharp> = {
 }
 
 /** All pictures of 40 MP together at effort 2 take 5 s and 80 MB, at the default 4 they take 13 s and are 2 % smaller. */
-const encodeMoving = (image: Sharp) => image.webp({ quality: 78, effort: 2 })
+const encodeMoving = (image: Sharp, times: { delay?: number[]; loop?: number } = {}) =>
+  image.webp({ quality: 78, effort: 2, ...times })
 
 /** A step of the work that takes longer is broken off; the workshop has its own, longer patience. */
 const SECONDS = 30
@@ -36,13 +40,14 @@ export function confineSharp(): void {
   sharp.concurrency(1)
   sharp.cache(false)
   sharp.block({ operation: ['VipsForeignLoad'] })
-  const readers = ['JpegFile', 'PngFile', 'WebpFile', 'NsgifFile', 'HeifFile']
+  const readers = ['JpegFile', 'PngFile', 'PngBuffer', 'WebpFile', 'NsgifFile', 'HeifFile']
   sharp.unblock({ operation: readers.map((reader) => `VipsForeignLoad${reader}`) })
 }
 
 /** Writes `<size>.<extension>` into the folder. Throws GiveUp for an image that is broken or too much. Never enlarges: a size it has no pixels for is left out. */
 export async function makeRenditions(file: string, folder: string, limits: Limits): Promise<MadeImage> {
-  const { contentType, animation, ...whole } = await look(file, limits)
+  const { contentType, animation, apng, ...whole } = await look(file, limits)
+  const moving = animation && (apng ? await drawnMoving(apng) : fileMoving(file, animation.frames, limits))
   const made: MadeImage['renditions'] = []
   const careful = { failOn: 'error', limitInputPixels: limits.pixelsMax } as const
   let from: Sharp = sharp(file, { ...careful, autoOrient: true })
@@ -64,11 +69,7 @@ export async function makeRenditions(file: string, folder: string, limits: Limit
     from = sharp(data, { raw: { ...size, channels: info.channels } })
     const bytes = { avif: 0, webp: 0, jpeg: 0 }
     for (const format of formats) {
-      const moving = animation && format === 'webp'
-      // Read anew for each size, picture by picture: all of them in memory at once would be what the limit is there to prevent.
-      const drawn = moving
-        ? encodeMoving(sharp(file, { ...careful, pages: animation.frames }).resize({ ...size, fit: 'fill' }))
-        : encode[format](from.clone())
+      const drawn = moving && format === 'webp' ? moving(size) : encode[format](from.clone())
       const written = await drawn
         .timeout({ seconds: SECONDS })
         .toFile(join(folder, fileOf(name, format)))
@@ -80,20 +81,46 @@ export async function makeRenditions(file: string, folder: string, limits: Limit
   return { contentType, ...whole, ...(animation && { animation }), renditions: made }
 }
 
+/** Pictures of a PNG are in memory together, while others are read one by one: so many times fewer pixels are taken over all of them. */
+const DRAWN_COST = 2
+
+type Moving = (size: { width: number; height: number }) => Sharp
+
+/** Read anew for each size, picture by picture: all of them in memory at once would be what the limit is there to prevent. */
+function fileMoving(file: string, pages: number, { pixelsMax }: Limits): Moving {
+  return (size) =>
+    encodeMoving(sharp(file, { failOn: 'error', limitInputPixels: pixelsMax, pages }).resize({ ...size, fit: 'fill' }))
+}
+
+async function drawnMoving(apng: Apng): Promise<Moving> {
+  const { delay, loop } = timesOf(apng)
+  const pictures = await draw(apng)
+  return (size) =>
+    encodeMoving(sharp(pictures, { join: { animated: true }, animated: true }).resize({ ...size, fit: 'fill' }), {
+      delay,
+      loop,
+    })
+}
+
 /** By the header alone, before a pixel is decoded. Width and height as it is seen, turned by its orientation. */
 async function look(file: string, { pixelsMax, framesMax }: Limits) {
   const seen = await sharp(file, { limitInputPixels: false }).metadata().catch(broken)
-  const { format, width, height, pages = 1, orientation = 1, delay = [], loop = 0, autoOrient } = seen
+  const { format, width, height, orientation = 1, autoOrient } = seen
   if (width * height > pixelsMax)
     throw new GiveUp(`it has ${width} × ${height} pixels, ${Math.floor(pixelsMax / 1e6)} million are the most`)
+  const apng = format === 'png' ? readApng(await readFile(file)) : undefined
+  const { pages = 1, delay = [], loop = 0 } = apng ? timesOf(apng) : seen
   if (pages > framesMax) throw new GiveUp(`it has ${pages} frames, ${framesMax} are the most`)
   const contentType = `image/${format === 'heif' ? 'avif' : format}`
-  const of = { contentType, width: autoOrient.width, height: autoOrient.height, animation: undefined }
+  const of = { contentType, width: autoOrient.width, height: autoOrient.height, animation: undefined, apng: undefined }
   // Of too many pixels in all, or lying on its side, which sharp turns one picture of: a still.
-  if (pages === 1 || width * height * pages > pixelsMax || orientation !== 1) return of
+  if (pages === 1 || width * height * pages > (apng ? pixelsMax / DRAWN_COST : pixelsMax) || orientation !== 1)
+    return of
   const durationMs = delay.reduce((total, ms) => total + Math.max(0, ms), 0)
-  return { ...of, animation: { frames: pages, durationMs, loops: loop } }
+  return { ...of, apng, animation: { frames: pages, durationMs, loops: loop } }
 }
+
+const timesOf = ({ frames, loops }: Apng) => ({ pages: frames.length, delay: frames.map(({ ms }) => ms), loop: loops })
 
 function broken(error: Error): never {
   const said = error.message.split('\n').at(-1)?.trim() ?? ''

@@ -2,10 +2,11 @@ import { execFileSync } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { GiveUp } from '../../engine/verdict.ts'
 import { usualLimits } from './content.ts'
-import { frames, photo, webpOfFrames } from './media-testing.ts'
+import { apng, frames, photo, webpOfFrames } from './media-testing.ts'
 import { Workshop } from './workshop.ts'
 
 let folder: string
@@ -78,6 +79,37 @@ test('an animation of ten thousand frames is refused, and one as large as is tak
   await (await frames(10, 1_000, 1_000)).gif({ effort: 1 }).toFile(large)
   expect(await workshop.make(job(large))).toMatchObject({ animation: { frames: 10 } })
   expect((await memoryMax()) - before).toBeLessThan(300) // PROOF, Hostile input
+  workshop.close()
+})
+
+test('a PNG that moves moves as WebP, and costs no more than any animation', async () => {
+  const workshop = new Workshop()
+  await workshop.make(job(good))
+  const before = await memoryMax()
+  const [width, height] = [1_000, 500]
+  const pictures = Array.from({ length: 20 }, (_, n) => ({
+    pixels: Buffer.alloc(width * height * 4, n * 12),
+    width,
+    height,
+    ms: 40 + n,
+  }))
+  const file = join(folder, 'moving.png')
+  await writeFile(file, apng(width, height, pictures, { loops: 4 }))
+  const animation = { frames: 20, durationMs: 990, loops: 4 }
+  expect(await workshop.make(job(file))).toMatchObject({ contentType: 'image/png', width, height, animation })
+  const seen = await sharp(join(folder, 'thumb.webp'), { animated: true }).metadata()
+  expect(seen).toMatchObject({ pages: 20, width: 160, pageHeight: 80, loop: 4, delay: pictures.map(({ ms }) => ms) })
+  expect((await sharp(join(folder, 'thumb.avif')).metadata()).pages).toBe(1)
+  expect((await memoryMax()) - before).toBeLessThan(300) // PROOF, Hostile input
+  await writeFile(
+    file,
+    apng(
+      1,
+      1,
+      Array.from({ length: 201 }, () => ({ pixels: Buffer.alloc(4), width: 1, height: 1 })),
+    ),
+  )
+  await expect(workshop.make(job(file))).rejects.toThrow(new GiveUp('it has 201 frames, 200 are the most'))
   workshop.close()
 })
 
