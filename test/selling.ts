@@ -16,16 +16,18 @@ export function sellingServices(
 ): [CatalogService, InventoryService, OrdersService, PricingService, CustomersService] {
   const stock = inventorySource(settings)
   const selling = joint(engine, [stock, ordersSource])
-  const pricing = pricingService(engine)
+  const resting = (skus: string[]) => catalog.resting(skus)
+  const pricing = pricingService(engine, resting)
   const customers = customersService(engine)
-  const orders = ordersService(engine, { joint: selling, stock, pricesOf: pricing.pricesOf, open: customers.open })
-  const inventory = inventoryService(engine, settings, selling.of(stock), orders.sell)
+  const orders = ordersService(engine, {
+    joint: selling,
+    stock,
+    pricesOf: pricing.pricesOf,
+    resting,
+    open: customers.open,
+  })
+  const inventory = inventoryService(engine, settings, selling.of(stock), orders.sell, resting)
   const changing = joint(engine, [catalogSource, stock])
-  return [
-    catalogService(engine, { joint: changing, stock, counting: inventory.counting }),
-    inventory,
-    orders,
-    pricing,
-    customers,
-  ]
+  const catalog = catalogService(engine, { joint: changing, stock, counting: inventory.counting })
+  return [catalog, inventory, orders, pricing, customers]
 }

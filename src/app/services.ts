@@ -47,13 +47,20 @@ export function wire(
   >,
 ) {
   const caches = new Caches(engine.log, config.redisUrl)
-  const pricing = pricingService(engine)
+  const resting = (skus: string[]) => catalog.resting(skus)
+  const pricing = pricingService(engine, resting)
   const customers = customersService(engine)
   // An order and the stock it takes are one command.
   const stock = inventorySource(config.stock)
   const selling = joint(engine, [stock, ordersSource])
-  const orders = ordersService(engine, { joint: selling, stock, pricesOf: pricing.pricesOf, open: customers.open })
-  const inventory = inventoryService(engine, config.stock, selling.of(stock), orders.sell)
+  const orders = ordersService(engine, {
+    joint: selling,
+    stock,
+    pricesOf: pricing.pricesOf,
+    resting,
+    open: customers.open,
+  })
+  const inventory = inventoryService(engine, config.stock, selling.of(stock), orders.sell, resting)
   // A change of a product and of what is on hand of it is one command too.
   const changing = joint(engine, [catalogSource, stock])
   const catalog = catalogService(engine, { joint: changing, stock, counting: inventory.counting }, caches)

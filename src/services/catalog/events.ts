@@ -4,8 +4,8 @@ import { exponentOf } from '../../engine/currency.ts'
 
 export const money = z.strictObject({
   /** Minor units of the currency: 1999 is 19.99 EUR, 1999 JPY. */
-  amount: z.int().min(0).max(Number.MAX_SAFE_INTEGER),
-  currency: z.string().regex(/^[A-Z]{3}$/, 'an ISO 4217 code such as EUR'),
+  amount: z.int().min(0),
+  currency: z.string().regex(/^[A-Z]{3}$/, { error: 'must be an ISO 4217 code such as EUR', abort: true }),
 })
 export type Money = z.infer<typeof money>
 

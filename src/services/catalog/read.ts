@@ -1,4 +1,5 @@
 /** What can be read of the catalog. Products come as the JSON text they are kept in, with their version put at its end: nothing is parsed on the way. */
+import { texts } from '../../engine/columns.ts'
 import type { Sql } from '../../engine/database.ts'
 import { type FieldChange, syncToken } from '../../engine/event.ts'
 import { productEntity } from './product.ts'
@@ -46,6 +47,16 @@ export async function readVariants(db: Sql, id: string): Promise<string | undefi
   const [row] = await db<{ variants: string }>`
     select state -> 'variants' as variants from catalog.products where id = ${id} and not deleted`
   return row?.variants
+}
+
+/** Those of these SKUs whose product is not for sale: a draft, or archived. Nobody's SKUs are inventory's to judge. */
+export async function restingOf(db: Sql, skus: string[]): Promise<Set<string>> {
+  const rows = await db<{ sku: string }>`
+    select s.sku
+    from   catalog.skus s
+    join   catalog.products p on p.id = s.product_id
+    where  s.sku = any(string_to_array(${texts(skus)}, chr(30))) and p.status <> 'active'`
+  return new Set(rows.map(({ sku }) => sku))
 }
 
 export interface ProductFilter {

@@ -94,7 +94,9 @@ function writing(
       const { stock, ...patch } = request.body
       if (stock) {
         const command = { type: 'update', productId: id, fields: normalFields(patch) } as const
-        const done = details.written(await change(command, stock, stocking, commandOptions(request, productEntity(id))))
+        const done = details.written(
+          await change(db, command, stock, stocking, commandOptions(request, productEntity(id))),
+        )
         const entities = Object.entries(done.versions)
         return sendWritten(db, reply, done, {
           changes: entities.map(([entity, version]) => ({ entity, version, syncToken: syncToken(entity, version) })),

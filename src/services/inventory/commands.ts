@@ -17,14 +17,14 @@ export interface Cause {
 }
 
 export type Command =
-  /** Takes all lines or none. Repeated SKUs are summed. */
-  | { type: 'order'; orderId: string; customerId?: string; lines: Line[] }
+  /** Takes all lines or none. Repeated SKUs are summed. `resting`: SKUs that the catalog has not for sale, whatever their items say. */
+  | { type: 'order'; orderId: string; customerId?: string; lines: Line[]; resting?: string[] }
   /** Gives units back to the warehouses they came from, never more than the order still has; without lines, all of it. */
   | { type: 'return'; orderId: string; returnId?: string; lines?: Line[]; reason?: string }
   /** Gives everything back that the order still has. */
   | { type: 'cancel'; orderId: string; reason?: string }
   /** Holds all lines or none until the time is over. */
-  | { type: 'reserve'; reservationId: string; orderId?: string; lines: Line[]; ttlSeconds: number }
+  | { type: 'reserve'; reservationId: string; orderId?: string; lines: Line[]; ttlSeconds: number; resting?: string[] }
   /** Makes a reservation's units sold. */
   | { type: 'confirm'; reservationId: string }
   /** Gives back what is held, never more; without lines, all of it. */

@@ -14,7 +14,7 @@ export function reserve(draft: Draft, command: Of<'reserve'>, rules: SellingRule
   const { reservationId: id, orderId, ttlSeconds } = command
   if (reservationIn(draft.states, id)) throw new Rejected('already-exists', { what: 'reservation', id })
   const lines = summed(command.lines)
-  const taken = allocate(draft, lines, rules)
+  const taken = allocate(draft, lines, rules, command.resting)
   if (!taken) return insufficient(draft, lines, { reservationId: id, orderId }, rules)
   const expiresAt = new Date(draft.now.getTime() + ttlSeconds * 1_000)
   const held = taken.flatMap(({ sku, allocations }) => allocations.map((allocation) => ({ sku, ...allocation })))

@@ -26,10 +26,11 @@ export function allocate(
   draft: Draft,
   lines: Line[],
   { allocation = 'priority' }: SellingRules,
+  resting: string[] = [],
 ): { sku: string; productId: string; quantity: number; allocations: Allocation[] }[] | undefined {
   const stocks = lines.map((line) => draft.stock(line.sku))
   refuseIf(stocks, lines, 'unknown-sku', (stock) => stock === undefined)
-  refuseIf(stocks, lines, 'inactive-sku', (stock) => !stock?.stock.active)
+  refuseIf(stocks, lines, 'inactive-sku', (stock) => !stock?.stock.active || resting.includes(stock.stock.sku))
   if (stocks.some((stock, n) => (stock as StockState).stock.available < (lines[n] as Line).quantity)) return undefined
   return lines.map(({ sku, quantity }, n) => ({
     sku,
@@ -67,7 +68,7 @@ export function order(draft: Draft, command: Of<'order'>, rules: SellingRules): 
     )
   }
   const lines = summed(command.lines)
-  const taken = allocate(draft, lines, rules)
+  const taken = allocate(draft, lines, rules, command.resting)
   if (!taken) return insufficient(draft, lines, { orderId }, rules)
   const held: Held[] = []
   for (const { sku, allocations } of taken) {

@@ -43,12 +43,16 @@ export type Sell = (
   options: CommandOptions,
 ) => Promise<Pick<Answer, 'lines'>>
 
+/** Which of these SKUs are of products that are not for sale. */
+export type Resting = (skus: string[]) => Promise<ReadonlySet<string>>
+
 export function reservationRoutes(
   app: App,
   db: Database,
   execute: Executor<Command>['execute'],
   settings: Pick<InventorySettings, 'reservationTtlSeconds'>,
   sell?: Sell,
+  restingOf?: Resting,
 ): void {
   const config = { roles: ['ADMIN'] }
 
@@ -61,7 +65,10 @@ export function reservationRoutes(
     async (request, reply) => {
       const { orderId, lines, ttlSeconds = settings.reservationTtlSeconds } = request.body
       const reservationId = randomUUIDv7()
-      const command: Command = { type: 'reserve', reservationId, orderId, lines, ttlSeconds }
+      const rests = await restingOf?.(lines.map(({ sku }) => sku))
+      const resting = lines.flatMap(({ sku }) => (rests?.has(sku) ? [sku] : []))
+      const hold = { type: 'reserve', reservationId, orderId, lines, ttlSeconds } as const
+      const command: Command = resting.length > 0 ? { ...hold, resting } : hold
       // Sent again it is the same request, although the id made up for it is another.
       const fingerprint = `reserve ${JSON.stringify(request.body)}`
       const executed = await execute(command, { ...commandOptions(request), fingerprint })

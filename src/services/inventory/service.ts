@@ -14,7 +14,7 @@ import type { InventoryFact } from './facts.ts'
 import { CatalogFollower } from './follow-catalog.ts'
 import { itemRoutes } from './item-routes.ts'
 import { itemsOfProduct, leadTimeOf, type ProductInventory, productInventoryOf } from './queries.ts'
-import { reservationRoutes, type Sell } from './reservation-routes.ts'
+import { type Resting, reservationRoutes, type Sell } from './reservation-routes.ts'
 import { type InventorySettings, inventoryDefaults } from './settings.ts'
 import type { State } from './state.ts'
 import { stocktakeRoutes } from './stocktake-routes.ts'
@@ -45,12 +45,13 @@ export function inventorySource(given: Partial<InventorySettings> = {}): Source<
   }
 }
 
-/** `execute` carries out its commands: where others move stock too, the executor that they share. `sell` makes orders of reservations. */
+/** `execute` carries out its commands: where others move stock too, the executor that they share. `sell` makes orders of reservations; `resting` says what is not reserved, because it is not for sale. */
 export function inventoryService(
   engine: Engine,
   given: Partial<InventorySettings> = {},
   execute: Executor<Command>['execute'] = engine.executor(inventorySource(given)).execute,
   sell?: Sell,
+  resting?: Resting,
 ): InventoryService {
   const settings = { ...inventoryDefaults, ...given }
   const { db, log } = engine
@@ -62,7 +63,7 @@ export function inventoryService(
     consumers: [follower.projection()],
     routes(app) {
       itemRoutes(app, db, execute, follower, settings)
-      reservationRoutes(app, db, execute, settings, sell)
+      reservationRoutes(app, db, execute, settings, sell, resting)
       deliveryRoutes(app, db, execute)
       stocktakeRoutes(app, db, execute)
       warehouseRoutes(app, db)

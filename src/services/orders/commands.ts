@@ -6,7 +6,10 @@ export interface LineToSell {
   sku: string
   /** Whole units; repeated SKUs are summed. */
   quantity: number
-  /** What one unit is sold at. Left out: what it costs now, or null when nobody knows. Null: without a price. */
+  /**
+   * What one unit is sold at. Left out it is sold as the shop sells it: if it is for sale now, for what it costs now, or null when nobody knows. Given, it is
+   * somebody's word, and null is none.
+   */
   unitPrice?: Money | null
 }
 

@@ -7,34 +7,10 @@ import type { OrderedLine, OrderTotal } from './events.ts'
 /** What these SKUs cost now; those without a price are not in it. */
 export type PricesOf = (skus: string[]) => Promise<ReadonlyMap<string, Money>>
 
-/**
- * Asks for many orders at once: one question is under way, and what is asked meanwhile is the next. A question for each order would cost as much as
- * the order itself.
- */
-export function inTurns(ask: PricesOf): PricesOf {
-  let next: { skus: Set<string>; answer: ReturnType<PricesOf> } | undefined
-  let last: Promise<unknown> = Promise.resolve()
-  return (skus) => {
-    if (skus.length === 0) return Promise.resolve(new Map())
-    if (!next) {
-      const wanted = new Set<string>()
-      const answer = last
-        .catch(() => {})
-        .then(() => {
-          next = undefined
-          return ask([...wanted])
-        })
-      last = answer
-      next = { skus: wanted, answer }
-    }
-    for (const sku of skus) next.skus.add(sku)
-    return next.answer
-  }
-}
-
 /** The lines with the prices they are sold at: the one given, else what it costs now, else none. */
 export async function priced(lines: LineToSell[], pricesOf: PricesOf): Promise<LineToSell[]> {
   const open = lines.filter((line) => line.unitPrice === undefined)
+  if (open.length === 0) return lines
   const prices = await pricesOf(open.map((line) => line.sku))
   return lines.map((line) =>
     line.unitPrice === undefined ? { ...line, unitPrice: prices.get(line.sku) ?? null } : line,

@@ -3,15 +3,21 @@ import type { Sql } from '../../engine/database.ts'
 import type { CommandOptions, Executed, Executor } from '../../engine/executor.ts'
 import type { Finding } from '../../engine/finding.ts'
 import type { App } from '../../engine/http.ts'
+import { inTurns } from '../../engine/in-turns.ts'
 import type { AnySource, Deed, Joint } from '../../engine/joint.ts'
 import type { Engine, Service } from '../../engine/service.ts'
 import { buyersProjection, type Open } from './buyers.ts'
 import type { OrderAnswer, OrdersCommand } from './commands.ts'
 import type { OrderDeed, Sold } from './decider.ts'
-import { inTurns, type PricesOf, priced } from './prices.ts'
+import { type PricesOf, priced } from './prices.ts'
 import { ordersRoutes } from './routes.ts'
 import { ordersSource } from './store.ts'
 import { verifyOrders } from './verify.ts'
+
+/** Which of these SKUs are of products that are not for sale now. */
+export type Resting = (skus: string[]) => Promise<ReadonlySet<string>>
+
+const none: ReadonlySet<string> = new Set()
 
 export interface OrdersService extends Service<App> {
   execute: Executor<OrdersCommand>['execute']
@@ -27,6 +33,8 @@ export interface Selling {
   /** Inventory: takes, gives back and confirms in the same transaction. */
   stock: AnySource
   pricesOf: PricesOf
+  /** The catalog: which of these SKUs are not for sale. Without it all are that inventory keeps. */
+  resting?: Resting
   /** Customers: opens what is sealed of them. Without it orders name nobody. */
   open?: Open
 }
@@ -50,7 +58,7 @@ export function ordersService(engine: Engine, selling: Selling): OrdersService {
  * Flow 1 of document B: the stock is locked and looked at, then either both the units and the order are written, or neither, and the short SKUs
  * say so. Keys of what inventory did before there were orders stay inventory's.
  */
-function executeWith({ joint, stock, pricesOf }: Selling): OrdersService['execute'] {
+function executeWith({ joint, stock, pricesOf, resting = async () => none }: Selling): OrdersService['execute'] {
   const ask = inTurns(pricesOf)
   const both = (command: OrdersCommand, move: object, deed: OrderDeed, then: (sold: Sold) => OrderDeed) => {
     const moves: Deed = { source: stock, command: move }
@@ -68,13 +76,23 @@ function executeWith({ joint, stock, pricesOf }: Selling): OrdersService['execut
         const { customerId } = command
         const reservationId = command.type === 'confirm' ? command.reservationId : null
         // Without waiting where nothing is to be asked: commands stay in the order in which they were given.
-        const open = command.lines.some((line) => line.unitPrice === undefined)
-        const lines = open ? await priced(command.lines, ask) : command.lines
+        const open = command.lines.filter((line) => line.unitPrice === undefined).map(({ sku }) => sku)
+        const [lines, rests] =
+          open.length > 0
+            ? await Promise.all([priced(command.lines, ask), command.type === 'place' ? resting(open) : none])
+            : [command.lines, none]
+        const refused = open.filter((sku) => rests.has(sku))
         const deed: OrderDeed = { type: 'open', orderId, customerId: customerId ?? null, reservationId, lines, by }
         const move =
           command.type === 'confirm'
             ? { type: 'confirm', reservationId }
-            : { type: 'order', orderId, customerId, lines: lines.map(({ sku, quantity }) => ({ sku, quantity })) }
+            : {
+                type: 'order',
+                orderId,
+                customerId,
+                lines: lines.map(({ sku, quantity }) => ({ sku, quantity })),
+                ...(refused.length > 0 && { resting: refused }),
+              }
         return joint.together(
           both(command, move, deed, (sold) => ({ ...deed, sold })),
           options,

@@ -35,7 +35,7 @@ const quote = z.object({
   total: z.int(),
 })
 
-export function priceRoutes(app: App, reader: PriceReader): void {
+export function priceRoutes(app: App, reader: PriceReader, quoteNow: (lines: Line[]) => Promise<Quote>): void {
   app.get(
     '/products/:id/prices',
     {
@@ -59,16 +59,20 @@ export function priceRoutes(app: App, reader: PriceReader): void {
   app.post(
     '/pricing/quote',
     { schema: { summary: 'What so many of these cost now', tags, body: wanted, response: { 200: quote } } },
-    async (request) => quoteOf(request.body.lines, reader),
+    (request) => quoteNow(request.body.lines),
   )
 }
+
+/** Which of these SKUs are of products that are not for sale. */
+export type Resting = (skus: string[]) => Promise<ReadonlySet<string>>
 
 type Line = z.infer<typeof wanted>['lines'][number]
 export type Quote = z.infer<typeof quote>
 
 /** Throws for SKUs that have no price or are not for sale, for more than one currency, and for sums beyond 2^53. */
-export async function quoteOf(lines: Line[], reader: PriceReader): Promise<Quote> {
-  const products = await reader.ofSkus([...new Set(lines.map(({ sku }) => sku))])
+export async function quoteOf(lines: Line[], reader: PriceReader, restingOf?: Resting): Promise<Quote> {
+  const skus = [...new Set(lines.map(({ sku }) => sku))]
+  const [products, rests] = await Promise.all([reader.ofSkus(skus), restingOf?.(skus)])
   // While a SKU moves from one product to another both may have it: the one that is for sale counts.
   products.sort((a, b) => Number(a.status === 'active') - Number(b.status === 'active'))
   const prices = new Map(products.flatMap((product) => product.prices))
@@ -78,7 +82,7 @@ export async function quoteOf(lines: Line[], reader: PriceReader): Promise<Quote
   const those = (test: (sku: string) => boolean) => lines.filter(({ sku }) => test(sku)).map(({ sku }) => ({ sku }))
   const unknown = those((sku) => !prices.has(sku))
   if (unknown.length > 0) throw new Rejected('unknown-sku', { lines: unknown }, 'a line names an SKU without a price')
-  const resting = those((sku) => !onSale.has(sku))
+  const resting = those((sku) => !onSale.has(sku) || rests?.has(sku) === true)
   if (resting.length > 0)
     throw new Rejected('inactive-sku', { lines: resting }, 'a line names an SKU that is not for sale')
   const priced = lines.map(({ sku, quantity }) => {

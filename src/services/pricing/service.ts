@@ -8,7 +8,7 @@ import type { Engine, Service } from '../../engine/service.ts'
 import type { Money } from '../catalog/events.ts'
 import { type PricingCommand, pricingDecider } from './decider.ts'
 import { pricesFollowCatalog } from './follow-catalog.ts'
-import { priceRoutes, type Quote, quoteOf } from './price-routes.ts'
+import { priceRoutes, type Quote, quoteOf, type Resting } from './price-routes.ts'
 import { promotionRoutes } from './promotion-routes.ts'
 import { PriceReader } from './read.ts'
 import { RememberedPrices } from './remembered.ts'
@@ -28,7 +28,8 @@ export interface PricingService extends Service<App> {
   verify(sql: Sql): Promise<Finding[]>
 }
 
-export function pricingService(engine: Engine): PricingService {
+/** `resting`: which SKUs the catalog has not for sale by now, though pricing may be yet to hear of it. */
+export function pricingService(engine: Engine, resting?: Resting): PricingService {
   const { execute } = engine.executor({ name: 'pricing', decider: pricingDecider, store: pricingStore() })
   const repricer = new Repricer(engine.db, execute, engine.log)
   const reader = new PriceReader(engine.db)
@@ -43,7 +44,7 @@ export function pricingService(engine: Engine): PricingService {
     schema: new URL('./schema/', import.meta.url),
     consumers: [pricesFollowCatalog(execute)],
     routes(app) {
-      priceRoutes(app, reader)
+      priceRoutes(app, reader, (lines) => quoteOf(lines, reader, resting))
       ruleRoutes(app, execute, reader, changed)
       promotionRoutes(app, execute, reader, changed)
     },
@@ -51,7 +52,7 @@ export function pricingService(engine: Engine): PricingService {
     execute,
     repriceOnce: () => repricer.runOnce(),
     pricesOf: (skus) => sales.of(skus),
-    quote: (lines) => quoteOf(lines, reader),
+    quote: (lines) => quoteOf(lines, reader, resting),
     verify: verifyPricing,
   }
 }
