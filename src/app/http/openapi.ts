@@ -4,6 +4,7 @@ import type { FastifySchema, RouteOptions } from 'fastify'
 import { createJsonSchemaTransform } from 'fastify-type-provider-zod'
 import type { App } from '../../engine/http.ts'
 import { chapters, docsPage } from './docs-page.ts'
+import { withMeanings } from './meanings.ts'
 
 const toJsonSchema = createJsonSchemaTransform({})
 
@@ -28,8 +29,13 @@ export async function openApi(app: App, { version }: { version: string }): Promi
     transform(document) {
       const { route } = document
       if (!route.schema || hidden(route)) return { schema: { hide: true }, url: document.url }
-      const { schema } = toJsonSchema(document)
-      return { schema: withProblems(schema as FastifySchema, route), url: `/v1${document.url}` }
+      const { params, querystring, ...schema } = toJsonSchema(document).schema as FastifySchema
+      const described = {
+        ...schema,
+        ...(params !== undefined && { params: withMeanings(params, document.url) }),
+        ...(querystring !== undefined && { querystring: withMeanings(querystring, document.url) }),
+      }
+      return { schema: withProblems(described, route), url: `/v1${document.url}` }
     },
   })
   await docsPage(app)

@@ -44,6 +44,18 @@ test('the API document lists no route that this test does not know', async () =>
   expect(listed.filter((each) => !known.has(each))).toEqual([])
 })
 
+test('the API document says of every parameter what it means', async () => {
+  const { paths } = (await ask('/openapi.json')).json() as {
+    paths: Record<string, Record<string, { parameters?: { name: string; description?: string }[] }>>
+  }
+  const unsaid = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).flatMap(([method, { parameters = [] }]) =>
+      parameters.filter(({ description }) => !description).map(({ name }) => `${name} of ${method} ${path}`),
+    ),
+  )
+  expect(unsaid).toEqual([])
+})
+
 test('who may not call a route does not learn what it takes', async () => {
   expect((await ask('/customers?nonsense=1', 'GET', {})).statusCode).toBe(401)
   expect((await ask('/customers?nonsense=1', 'GET', await shop.as('product-service'))).statusCode).toBe(403)
