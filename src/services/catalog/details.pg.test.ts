@@ -129,6 +129,21 @@ test.each([
   expect(await titleOf(slow, id)).toBe('New')
 })
 
+test.each([
+  'memory',
+  'redis',
+] as const)('in %s, what a process committed and died before it could tell of is heard of by the others all the same', async (kind) => {
+  const [one, two] = [await startProcess(kind), await startProcess(kind)]
+  const id = `stool-${kind}`
+  await create(one, id, 'Old')
+  expect(await titleOf(one, id)).toBe('Old')
+  two.engine.tail.appended = () => {}
+  const drop = two.caches.get('products')
+  if (drop) drop.drop = async () => {}
+  await retitle(two, id, 'New')
+  await expect.poll(() => titleOf(one, id), { timeout: 10_000 }).toBe('New')
+})
+
 test('it stands in Redis under product:{productId}, for 300 seconds, and is deleted when the product or its stock changes', async () => {
   const one = await startProcess('redis')
   await create(one, 'mug', 'Mug')
