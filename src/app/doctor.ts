@@ -155,7 +155,9 @@ async function checkServer(db: Database): Promise<Checked[]> {
 
 async function checkLog(db: Database): Promise<Checked[]> {
   const { headHolder, headPosition } = await import('../engine/log.ts')
-  const [holder, end] = await Promise.all([headHolder(db), headPosition(db)])
+  const { describeLoss, standingLoss } = await import('../engine/losses.ts')
+  const [holder, end, loss] = await Promise.all([headHolder(db), headPosition(db), standingLoss(db)])
+  if (loss) return [{ what: 'log', state: 'wrong', is: describeLoss(loss), next: 'lockstep losses ls' }]
   if (!holder || holder.seconds < 1)
     return [{ what: 'log', state: 'ok', is: `${end.toLocaleString('en')} events, nobody blocks it` }]
   const is = `pid ${holder.pid} (${holder.application}) has kept every writer waiting for ${holder.seconds.toFixed(0)} s`

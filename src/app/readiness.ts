@@ -1,5 +1,6 @@
 /** What must hold for requests to be served; each check says what is wrong and what to do. */
 import { headHolder } from '../engine/log.ts'
+import { describeLoss, standingLoss } from '../engine/losses.ts'
 import type { Check } from './http/operations.ts'
 import type { System } from './system.ts'
 
@@ -15,6 +16,8 @@ export function readiness({ engine, services, disk }: System): Record<string, Ch
     },
     ...(disk && { disk: async () => disk.shortage() }),
     async log() {
+      const loss = await standingLoss(db)
+      if (loss) return describeLoss(loss)
       const holder = await headHolder(db)
       if (!holder || holder.seconds < HELD_SECONDS) return undefined
       const { pid, application, seconds } = holder

@@ -6,10 +6,20 @@ export class Fenced extends Error {
   override name = 'Fenced'
 }
 
-/** Moves the checkpoint in the caller's transaction. Throws Fenced unless the epoch still stands; a commit sent along fails then. Answers the database's clock. */
-export async function advance(tx: Sql, consumer: string, epoch: number, position: number): Promise<Date> {
+/** What the owner knows of its checkpoint: to be set to where a commit has moved it. */
+export interface Held {
+  epoch: number
+  position: number
+}
+
+/**
+ * Moves the checkpoint in the caller's transaction. Throws Fenced unless the epoch still stands and the checkpoint is where its owner left it, which
+ * it is not in a database that lost that commit; a commit sent along fails then. Answers the database's clock.
+ */
+export async function advance(tx: Sql, consumer: string, held: Held, position: number): Promise<Date> {
   try {
-    const [row] = await tx<{ now: Date }>`select lockstep.advance(${consumer}, ${epoch}, ${position}) as now`
+    const [row] = await tx<{ now: Date }>`
+      select lockstep.advance(${consumer}, ${held.epoch}, ${held.position}, ${position}) as now`
     return (row as { now: Date }).now
   } catch (error) {
     throw (error as { code?: string }).code === 'LS001' ? new Fenced((error as Error).message) : error

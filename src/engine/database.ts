@@ -51,6 +51,8 @@ export interface DatabaseOptions {
   max?: number
   /** A statement without a reply for so long has its connection destroyed; its outcome is then unknown. */
   deadlineMs?: number
+  /** Asked of each new connection before it is used; throws for a server that must not be, as if there were none. */
+  confirm?: (sql: Sql) => Promise<void>
   /** Milliseconds a statement may wait for a lock; behind others who wait for the same row it can be twice that. */
   lockTimeoutMs?: number
 }
@@ -67,6 +69,7 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
     deadlineMs = 12_000,
     lockTimeoutMs = 3_000,
     idleInTransactionMs = 2_000,
+    confirm,
   } = options
   const connection = {
     connectionString: url,
@@ -82,7 +85,18 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
     idle_in_transaction_session_timeout: idleInTransactionMs,
     options: `-c transaction_timeout=${deadlineMs === 0 ? 0 : deadlineMs - 2_000}`,
   }
-  const pool = new pg.Pool({ ...connection, max, idleTimeoutMillis: 60_000 })
+  const sqlOn = (client: pg.PoolClient): Sql => {
+    const pipeline = pipelineOf(client)
+    return statements(
+      (statement) => pipeline.run(statement),
+      (text) => pipeline.script(text),
+    )
+  }
+  const verify = confirm && {
+    verify: (client: pg.PoolClient, done: (error?: Error) => void) =>
+      void confirm(sqlOn(client)).then(() => done(), done),
+  }
+  const pool = new pg.Pool({ ...connection, ...verify, max, idleTimeoutMillis: 60_000 })
   pool.on('error', () => {}) // an idle connection that breaks is simply replaced
   pool.on('connect', (client) => client.on('error', () => {})) // whoever uses it sees its own statement fail
 

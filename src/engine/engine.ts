@@ -4,7 +4,7 @@ import type { Logger } from 'pino'
 import { Fenced } from './checkpoint.ts'
 import { forgetBatches } from './command-records.ts'
 import type { Consumer } from './consumer.ts'
-import { type Database, openDatabase } from './database.ts'
+import { type Database, openDatabase, type Sql } from './database.ts'
 import { pause } from './deadline.ts'
 import type { Source } from './decider.ts'
 import type { LoggedEvent } from './event.ts'
@@ -12,6 +12,7 @@ import { createExecutor, type Executor } from './executor.ts'
 import { Faults } from './faults.ts'
 import { Gate } from './gate.ts'
 import { ensurePartitions, headPosition } from './log.ts'
+import { LossGuard } from './loss-guard.ts'
 import { Membership, processName } from './membership.ts'
 import { migrate } from './migrate.ts'
 import { retain } from './retention.ts'
@@ -54,19 +55,23 @@ export class Engine implements EngineForServices {
   readonly #gate = new Gate(availableParallelism())
   readonly #alone = new Gate(1)
   readonly #executors: { close(): Promise<void> }[] = []
+  readonly #losses: LossGuard
 
   constructor(options: EngineOptions) {
     this.#options = options
     this.log = options.log
     const handlerTimeoutMs = options.handlerTimeoutMs ?? 10_000
     // A second, since a stopped process may have two sessions in a row waiting for one row: each of them holds it so long.
-    this.db = openDatabase(options.url, { name: this.name, max: 24, idleInTransactionMs: 1_000 })
+    this.#losses = new LossGuard({ url: options.url, name: this.name, log: options.log, tail: () => this.tail })
+    const confirm = (sql: Sql) => this.#losses.confirm(sql)
+    this.db = openDatabase(options.url, { name: this.name, max: 24, idleInTransactionMs: 1_000, confirm })
     this.consumerDb = openDatabase(options.url, {
       name: this.name,
       max: 12,
       deadlineMs: 2 * handlerTimeoutMs + 12_000,
       lockTimeoutMs: Math.max(500, handlerTimeoutMs / 8), // before a part of a split batch is overdue: held rows are no handler's fault
       idleInTransactionMs: handlerTimeoutMs + 5_000,
+      confirm,
     })
     this.tail = new Tail(this.db)
     this.#membership = new Membership(this.db, this.name, options.standbyMs ?? 1_500)
@@ -80,7 +85,7 @@ export class Engine implements EngineForServices {
       deadlineMs: this.#options.deadlineMs ?? 10_000,
       batchMost: this.#options.batchMost,
       appended: (events) => this.tail.appended(events),
-      shortage: this.#options.shortage,
+      shortage: () => this.#losses.why ?? this.#options.shortage?.(),
       ...(this.#options.committed && { committed: this.#options.committed }),
     })
     this.#executors.push(executor)
@@ -110,6 +115,7 @@ export class Engine implements EngineForServices {
         services.flatMap(({ name, schema }) => (schema ? [{ name, schema }] : [])),
       )
       await ensurePartitions(patient)
+      await this.#losses.look(patient)
     } finally {
       await patient.close()
     }
@@ -118,8 +124,12 @@ export class Engine implements EngineForServices {
     for (const consumer of consumers) this.runners.push(this.#runner(consumer))
   }
 
-  /** Everything that runs: the tail, the consumers owned by this process, beats. Resolves when the signal fired and all has come to rest. */
+  /**
+   * Everything that runs: the tail, the consumers owned by this process, beats. Resolves when the signal fired and all has come to rest. Where commits
+   * were lost it begins once that is accepted; throws LogBroken when they are lost meanwhile.
+   */
   async run(signal: AbortSignal): Promise<void> {
+    await this.#losses.accepted(this.db, signal)
     const failed = new AbortController()
     const stop = AbortSignal.any([signal, failed.signal])
     const byName = new Map(this.runners.map((runner) => [runner.consumer.name, runner]))
@@ -133,6 +143,7 @@ export class Engine implements EngineForServices {
         },
       ),
       this.#keepRoom(stop),
+      this.#losses.run(this.db, stop),
       this.#retain(stop),
       ...this.runners.map((runner) => runner.run(stop)),
     ]

@@ -132,10 +132,7 @@ class Read implements LoggedEvent {
   }
 }
 
-/**
- * The events after a position, in order. Throws LogBroken when the log has a hole (never by design, but where retention has thinned its
- * old end), or when it went back behind what was already read (a failover that lost commits).
- */
+/** The events after a position, in order. Throws LogBroken when the log has a hole (never by design, but where retention has thinned its old end). */
 export async function read(sql: Sql, after: number, limit: number): Promise<LoggedEvent[]> {
   const rows = await sql<Row>`
     select position, id, type, key, entity, version, source, at, data, meta

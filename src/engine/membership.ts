@@ -12,6 +12,7 @@ const BEAT_MS = 400
 export interface Claim {
   name: string
   epoch: number
+  /** The checkpoint as it was last written. */
   position: number
   /** How many owners it lost in a row. */
   crashes: number

@@ -2,7 +2,7 @@
  * A projection's step: conflates a batch to the latest event of each entity and applies it in one transaction with the checkpoint. A batch that
  * fails is split until the bad keys stand alone; they become failures, the rest goes through.
  */
-import { advance, Fenced, hold } from './checkpoint.ts'
+import { advance, Fenced, type Held, hold } from './checkpoint.ts'
 import type { Projection } from './consumer.ts'
 import { type Database, isInfrastructure, isLockTimeout, type Sql } from './database.ts'
 import { within } from './deadline.ts'
@@ -64,7 +64,7 @@ export class Projector implements Step {
     return this.#projection.on.some((pattern) => matches(pattern, event.type))
   }
 
-  async apply(events: LoggedEvent[], epoch: number): Promise<number> {
+  async apply(events: LoggedEvent[], held: Held): Promise<number> {
     const last = events.at(-1) as LoggedEvent
     this.#from = (events[0] as LoggedEvent).position
     const { every = false } = this.#projection
@@ -81,17 +81,17 @@ export class Projector implements Step {
     await this.#applyAll(
       failing ? await this.#withWholeKeys(changes, failing, last.position) : changes,
       last.position,
-      epoch,
+      held,
     )
     return last.position
   }
 
-  async retryDue(epoch: number, position: number): Promise<boolean> {
+  async retryDue(held: Held, position: number): Promise<boolean> {
     const now = performance.now()
     const due = [...this.#failing].filter(([, { dueAt }]) => dueAt !== undefined && dueAt <= now).map(([key]) => key)
     if (due.length === 0) return false
     const changes = await latestOfKeys(this.#context.db, due, position, this.#patterns)
-    await this.#applyAll(changes, position, epoch)
+    await this.#applyAll(changes, position, held)
     for (const key of due) if (!changes.some((change) => change.key === key)) this.#failing.delete(key)
     return true
   }
@@ -102,7 +102,7 @@ export class Projector implements Step {
     return [...changes.filter((change) => !failing.has(change.key)), ...whole].sort((a, b) => a.position - b.position)
   }
 
-  async #applyAll(changes: LoggedEvent[], position: number, epoch: number): Promise<void> {
+  async #applyAll(changes: LoggedEvent[], position: number, held: Held): Promise<void> {
     const { db, applied } = this.#context
     const { name } = this.#projection
     const commitWith = (work: (tx: Sql) => Promise<Failed[]>) =>
@@ -112,7 +112,7 @@ export class Projector implements Step {
           failpoint('after-apply')
           await this.#settleFailures(tx, changes, failed)
         },
-        (tx) => advance(tx, name, epoch, position),
+        (tx) => advance(tx, name, held, position),
       )
     let rest = changes
     const failed: Failed[] = []
@@ -123,6 +123,7 @@ export class Projector implements Step {
           return failed
         })
         failpoint('consumer-committed')
+        held.position = position
         this.#remember(changes, failed)
         applied?.(name, rest, now)
         return
@@ -134,7 +135,7 @@ export class Projector implements Step {
           failed.push(...this.#failuresOf(blamed, (key) => named.get(key)))
           rest = rest.filter((change) => !named.has(change.key))
         } else {
-          failed.push(...(await this.#split(rest, error, epoch)))
+          failed.push(...(await this.#split(rest, error, held.epoch)))
           rest = []
         }
       }

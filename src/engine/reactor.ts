@@ -2,7 +2,7 @@
  * A reaction's step: every event once, in order per key. What a handler writes through its `tx` commits together with the checkpoint. An event
  * that fails becomes a failure and the later events of its key wait behind it; other keys go on.
  */
-import { advance } from './checkpoint.ts'
+import { advance, type Held } from './checkpoint.ts'
 import type { Reaction } from './consumer.ts'
 import { revocable, type Sql } from './database.ts'
 import { within } from './deadline.ts'
@@ -57,7 +57,7 @@ export class Reactor implements Step {
     return this.#reaction.on.some((pattern) => matches(pattern, event.type))
   }
 
-  async apply(events: LoggedEvent[], epoch: number): Promise<number> {
+  async apply(events: LoggedEvent[], held: Held): Promise<number> {
     const { db, applied } = this.#context
     const started = performance.now()
     const work = async (tx: Sql) => {
@@ -88,24 +88,25 @@ export class Reactor implements Step {
       if (waiting.length > 0) await recordWaiting(tx, this.#reaction.name, waiting)
       return { position, handled, troubled: failed.length + waiting.length > 0 }
     }
-    const [outcome, now] = await db.begin(work, (tx, done) => advance(tx, this.#reaction.name, epoch, done.position))
+    const [outcome, now] = await db.begin(work, (tx, done) => advance(tx, this.#reaction.name, held, done.position))
     failpoint('consumer-committed')
+    held.position = outcome.position
     if (outcome.troubled) await this.refresh()
     applied?.(this.#reaction.name, outcome.handled, now)
     return outcome.position
   }
 
-  async retryDue(epoch: number, position: number): Promise<boolean> {
+  async retryDue(held: Held, position: number): Promise<boolean> {
     const now = performance.now()
     const due = [...this.#failing.values()].filter((rows) => (rows[0]?.dueAt ?? now) <= now)
     if (due.length === 0) return false
-    for (const rows of due) await this.#drain(rows, epoch, position)
+    for (const rows of due) await this.#drain(rows, held, position)
     await this.refresh()
     return true
   }
 
   /** Works off a key's events in order, until one fails and isn't given up. */
-  async #drain(rows: Row[], epoch: number, position: number) {
+  async #drain(rows: Row[], held: Held, position: number) {
     const { db, policy, applied } = this.#context
     const events = await readAt(
       db,
@@ -125,9 +126,10 @@ export class Reactor implements Step {
         }
         if (failed) await recordFailures(tx, this.#reaction.name, [failed], policy)
         else await tx`delete from lockstep.failures where id = ${row.id}`
-        const at = await advance(tx, this.#reaction.name, epoch, position)
+        const at = await advance(tx, this.#reaction.name, held, position)
         return { failed, at }
       })
+      held.position = position
       if (outcome.failed) return
       if (event) applied?.(this.#reaction.name, [event], outcome.at)
     }

@@ -1,6 +1,6 @@
 /** Runs one consumer while this process owns it: reads on from its checkpoint, steps, retries what is due. */
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { advance, confirm, Fenced, renew } from './checkpoint.ts'
+import { advance, confirm, Fenced, type Held, renew } from './checkpoint.ts'
 import type { Consumer } from './consumer.ts'
 import type { Database } from './database.ts'
 import { pause } from './deadline.ts'
@@ -47,9 +47,9 @@ export interface Step {
   nextDue(): number | undefined
   concerns(event: LoggedEvent): boolean
   /** Handles events and moves the checkpoint, in one transaction; answers how far it came. */
-  apply(events: LoggedEvent[], epoch: number): Promise<number>
+  apply(events: LoggedEvent[], held: Held): Promise<number>
   /** Retries what is due; false when nothing was. */
-  retryDue(epoch: number, position: number): Promise<boolean>
+  retryDue(held: Held, position: number): Promise<boolean>
 }
 
 export interface RunnerOptions {
@@ -161,7 +161,7 @@ export class Runner {
       this.#refreshAt = now + REFRESH_MS
     }
     if (claim.killer !== null) return this.#giveUp(claim, claim.killer)
-    const retried = this.dueInMs <= 0 && (await this.#step.retryDue(claim.epoch, this.#position))
+    const retried = this.dueInMs <= 0 && (await this.#step.retryDue(claim, this.#position))
     if (!(await this.#options.tail.has(this.#position))) {
       if (this.#unwritten && now - this.#writtenAt >= IDLE_CHECKPOINT_MS) await this.#write(claim)
       if (this.#careful > 0) await this.#calm(claim)
@@ -188,7 +188,7 @@ export class Runner {
       if (now - this.#writtenAt >= IDLE_CHECKPOINT_MS) await this.#write(claim)
     } else {
       if (alone) await this.#announce(claim, events[0] as LoggedEvent)
-      this.#position = await this.#step.apply(events, claim.epoch)
+      this.#position = await this.#step.apply(events, claim)
       this.#unwritten = false
       this.#writtenAt = now
     }
@@ -227,17 +227,19 @@ export class Runner {
   }
 
   async #write(claim: Claim) {
-    await advance(this.#options.db, this.consumer.name, claim.epoch, this.#position)
+    const position = this.#position
+    await advance(this.#options.db, this.consumer.name, claim, position)
+    claim.position = position
     this.#unwritten = false
     this.#writtenAt = performance.now()
   }
 
-  /** A log shorter than what was read from it has lost commits (a failover to a standby that lagged): going on would reuse positions. */
+  /** A log shorter than what was read from it: the two were restored from different backups. Going on would miss what takes those positions. */
   async #compareWithLog() {
     const end = await headPosition(this.#options.db)
     if (this.#position > end) {
       throw new LogBroken(
-        `log went back: ${this.consumer.name} has seen position ${this.#position}, the log ends at ${end}`,
+        `${this.consumer.name} has seen position ${this.#position}, the log ends at ${end}; give it the log again: lockstep replay ${this.consumer.name} --from start`,
       )
     }
     this.#compared = true
@@ -246,7 +248,7 @@ export class Runner {
   async #beginAnew(claim: Claim) {
     const { epoch, position } = await renew(this.#options.db, this.consumer.name, claim.epoch)
     claim.epoch = epoch
-    this.#position = position
+    this.#position = claim.position = position
     this.#refreshAt = 0
     this.#unwritten = false
     this.#doubtful = false
@@ -273,10 +275,10 @@ export class Runner {
     )
     await db.begin(async (tx) => {
       if (event) await recordFailures(tx, this.consumer.name, [{ event, attempts: claim.crashes - 1, error }], policy)
-      await advance(tx, this.consumer.name, claim.epoch, position)
+      await advance(tx, this.consumer.name, claim, position)
     })
     claim.killer = null
-    this.#position = position
+    this.#position = claim.position = position
     this.refreshSoon()
     await this.#calm(claim)
     return true

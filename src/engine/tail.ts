@@ -16,6 +16,8 @@ type Observer = { on: string[]; seen: (events: LoggedEvent[]) => void }
 export class Tail {
   /** The newest position seen. Undefined until started. */
   position: number | undefined
+  /** The last event that anybody in this process has seen or was told of: a log without it has lost commits. */
+  newest: LoggedEvent | undefined
   #window: LoggedEvent[] = []
   #characters = 0
   #observers: Observer[] = []
@@ -45,6 +47,7 @@ export class Tail {
    * woken by one notification, however many commits there were meanwhile.
    */
   appended(events: LoggedEvent[]): void {
+    this.#note(events)
     if (this.#following) {
       this.#early.push(events)
       this.#takeEarly()
@@ -61,7 +64,15 @@ export class Tail {
       const from = after - first.position + 1
       return this.#window.slice(from, from + limit)
     }
-    return readLog(this.#db, after, limit)
+    const events = await readLog(this.#db, after, limit)
+    this.#note(events)
+    return events
+  }
+
+  /** What is in memory of the log's end. */
+  known(): LoggedEvent[] {
+    const known = [...this.#window, ...this.#early.flat(), ...(this.newest ? [this.newest] : [])]
+    return [...new Map(known.map((event) => [event.id, event])).values()]
   }
 
   /** Is there anything after a position? */
@@ -126,7 +137,11 @@ export class Tail {
 
   /** Reads what is new once; true when there may be more. */
   async runOnce(): Promise<boolean> {
-    this.position ??= await headPosition(this.#db)
+    if (this.position === undefined) {
+      const end = await headPosition(this.#db)
+      if (end > 0) this.#note(await readLog(this.#db, end - 1, 1))
+      this.position ??= end
+    }
     const read = await readLog(this.#db, this.position, CHUNK)
     this.#take(read)
     this.#takeEarly()
@@ -150,6 +165,7 @@ export class Tail {
     const events = some[0] && some[0].position <= seen ? some.filter((event) => event.position > seen) : some
     const last = events.at(-1)
     if (!last) return
+    this.#note(events)
     this.#keep(events)
     this.position = last.position
     for (const { on, seen } of this.#observers) {
@@ -157,6 +173,11 @@ export class Tail {
       if (concerned.length > 0) seen(concerned)
     }
     this.nudge()
+  }
+
+  #note(events: LoggedEvent[]) {
+    const last = events.at(-1)
+    if (last && last.position > (this.newest?.position ?? 0)) this.newest = last
   }
 
   #keep(events: LoggedEvent[]) {
