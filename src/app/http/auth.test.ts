@@ -159,6 +159,8 @@ test('a log-in link works once, and its cookie is the session', async () => {
   expect((await server.app.inject('/login/made-up')).statusCode).toBe(410)
 
   const cookies = { lockstep_session: session?.value ?? '' }
+  const again = await server.app.inject({ url: `/login/${code}`, cookies })
+  expect([again.statusCode, again.headers.location, again.cookies]).toEqual([303, '/', []])
   expect((await server.app.inject({ url: '/products/1/inventory', cookies })).statusCode).toBe(200)
   const post = { method: 'POST', url: '/dead-letters/1/retry', cookies } as const
   expect(

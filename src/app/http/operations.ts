@@ -111,7 +111,12 @@ function login(app: App, auth: Auth): void {
   const schema = { ...hidden, params: z.strictObject({ code: z.string().max(100) }) }
   // No HEAD: a link checker would use the code up.
   app.get('/login/:code', { schema, exposeHeadRoute: false }, async (request, reply) => {
-    if (!auth.redeem(request.params.code)) throw new Rejected('login-used')
+    reply.header('cache-control', 'no-store')
+    if (!auth.redeem(request.params.code)) {
+      // Whoever it let in may open it again, as by going back.
+      if (request.actor?.roles.includes('ADMIN')) return reply.redirect('/', 303)
+      throw new Rejected('login-used')
+    }
     const token = await auth.issueToken({ role: 'ADMIN', subject: 'admin', ttlSeconds: SESSION_SECONDS })
     return reply
       .setCookie(SESSION_COOKIE, token, {
@@ -121,7 +126,6 @@ function login(app: App, auth: Auth): void {
         secure: request.protocol === 'https',
         maxAge: SESSION_SECONDS,
       })
-      .header('cache-control', 'no-store')
       .redirect('/', 303)
   })
 }
