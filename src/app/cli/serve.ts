@@ -1,4 +1,5 @@
 /** `lockstep serve`: the steps as they are done, one box when all is up, and a clean end. */
+import { resolve } from 'node:path'
 import { Command } from 'commander'
 import type { Logger } from 'pino'
 import { nearest } from '../../services/search/spelling.ts'
@@ -124,12 +125,20 @@ function welcome({ url, loginUrl, productId, system }: Running, whole: boolean):
       ...(notifications.smtpUrl === undefined ? [field('mail', 'stays in the outbox', 'SMTP_URL is not set')] : []),
       '',
       'Try, in another terminal:',
+      ...sameDatabase(system.config),
       ...tries,
       '',
       ...(productId && embedded ? breaking(url, productId) : []),
       paint.dim('Ctrl-C stops everything; the data stays.'),
     ],
   )
+}
+
+/** The command line elsewhere is to find this database, not to begin one of its own in `.lockstep`. A URL holds a password: it is not shown. */
+export function sameDatabase({ embedded, dataDirectory }: { embedded: boolean; dataDirectory: string }): string[] {
+  if (!embedded) return [paint.dim('  with the same DATABASE_URL and LOCKSTEP_JWT_SECRET')]
+  if (dataDirectory === resolve('.lockstep')) return []
+  return [`  ${paint.cyan(`export LOCKSTEP_DATA='${dataDirectory.replaceAll("'", `'\\''`)}'`)}`]
 }
 
 const some = (names: string[]) =>
