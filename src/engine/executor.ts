@@ -8,11 +8,12 @@ import type { CommandOptions, Executed, Job } from './batch.ts'
 import type { Database } from './database.ts'
 import type { EntityId, Fact, Source } from './decider.ts'
 import { Lane, type LaneOptions } from './lane.ts'
+import { LATE } from './pace.ts'
 import { Unavailable } from './unavailable.ts'
 
 export type { CommandOptions, Executed } from './batch.ts'
 
-/** Commands that may wait; more are turned away at once, so that overload stays short. */
+/** Commands that may wait, however fast they go. */
 const MAX_WAITING = 50_000
 /** Entities with a lane of their own to wait in, each with a connection; commands for more of them share one. */
 const PATIENT_LANES = 4
@@ -60,7 +61,21 @@ export function createExecutor<State, Command, F extends Fact>(
     lane.push(job)
   }
   const fast = new Lane(db, source, options, { waitMs: 0, blocked: wait })
-  const waiting = () => [...patient.values()].reduce((sum, lane) => sum + lane.waiting, fast.waiting)
+  const waiting = () => {
+    let sum = fast.waiting
+    for (const lane of patient.values()) sum += lane.waiting
+    return sum
+  }
+  // Turned away at once rather than after their deadline: so overload stays short, and those who are let in have their answer in time.
+  const tooLate = LATE.coming * options.deadlineMs
+  const overload = () => {
+    const commands = waiting()
+    const ms = fast.expectedMs
+    if (commands < MAX_WAITING && ms <= tooLate) return undefined
+    const seconds = Math.max(1, Math.ceil(ms / 1_000))
+    const message = `${source.name} has ${commands} commands waiting already; come again in ${seconds} s`
+    return new Unavailable(message, { waiting: commands }, seconds)
+  }
   return {
     async close() {
       await fast.close()
@@ -69,10 +84,9 @@ export function createExecutor<State, Command, F extends Fact>(
     execute(command, commandOptions = {}) {
       return new Promise((resolve, reject) => {
         const shortage = options.shortage?.()
-        if (shortage !== undefined) reject(new Unavailable(shortage, {}, SHORT_SECONDS))
-        else if (waiting() >= MAX_WAITING) {
-          reject(new Unavailable(`${source.name} has ${MAX_WAITING} commands waiting; come again in a second`))
-        } else fast.push(jobOf(source, command, commandOptions, resolve, reject))
+        const refusal = shortage === undefined ? overload() : new Unavailable(shortage, {}, SHORT_SECONDS)
+        if (refusal) reject(refusal)
+        else fast.push(jobOf(source, command, commandOptions, resolve, reject))
       })
     },
   }

@@ -3,17 +3,16 @@
  * states that the first leaves behind; under its own locks these are compared with what is there, and a wrong guess is decided again.
  */
 import { Batch, type Job } from './batch.ts'
-import type { Answered } from './command-records.ts'
 import { type Database, isConnectionLoss, type Session } from './database.ts'
 import type { EntityId, Fact, Source, Versioned } from './decider.ts'
 import type { LoggedEvent } from './event.ts'
 import { failpoint, failpointsArmed } from './failpoint.ts'
 import { Foresight } from './foresight.ts'
 import { HeldRows } from './held-rows.ts'
-import { BATCH_MS, firstPace, learned, type Pace } from './pace.ts'
+import { BATCH_MS, costMs, firstPace, learned, type Pace } from './pace.ts'
+import { Queue } from './queue.ts'
 import { Recovery } from './recovery.ts'
-import { appendAndCommit, look, refuseOnlyNew, write, writeGuess } from './transaction.ts'
-import { OutcomeUnknown, Unavailable } from './unavailable.ts'
+import { appendAndCommit, decide, look, refuseOnlyNew, write, writeGuess } from './transaction.ts'
 
 /** Commands in one transaction at most, unless the options say otherwise: enough to share a commit, few enough that little waits in memory. */
 const MAX_BATCH = 1_000
@@ -62,7 +61,7 @@ export class Lane<State, Command, F extends Fact> {
   #pace: Pace
   /** When the last batch was committed: one that was sent behind it had to wait until then. */
   #committedAt = 0
-  #queue: Job<Command>[] = []
+  readonly #queue: Queue<Command>
   readonly #foresight: Foresight<State, Command, F>
   /** Only a patient lane waits for rows. */
   readonly #held: HeldRows<State, Command, F> | undefined
@@ -83,6 +82,7 @@ export class Lane<State, Command, F extends Fact> {
     this.#pace = firstPace(options.batchMost ?? MAX_BATCH)
     const { lockTimeoutMs, deadlineMs } = options
     const { waitMs } = patience
+    this.#queue = new Queue(source.name, deadlineMs)
     this.#foresight = new Foresight(source)
     this.#held = waitMs > 0 ? new HeldRows(db, source, { waitMs, afterwardsMs: lockTimeoutMs }) : undefined
     this.#recovery = new Recovery(db, deadlineMs, this.#held)
@@ -90,6 +90,11 @@ export class Lane<State, Command, F extends Fact> {
 
   get waiting(): number {
     return this.#queue.length + this.#foresight.count
+  }
+
+  /** Milliseconds that who comes now will wait, as far as the last batches tell. */
+  get expectedMs(): number {
+    return this.waiting * costMs(this.#pace)
   }
 
   push(job: Job<Command>): void {
@@ -143,20 +148,9 @@ export class Lane<State, Command, F extends Fact> {
     const { room } = this.#pace
     // However many are decided ahead, those that could not be have their share of each batch.
     const share = this.#foresight.passedOver ? Math.ceil(room / 4) : 0
-    const undecided = this.#queue.splice(0, Math.max(room - this.#foresight.count, share))
-    return { ahead: this.#foresight.take(), undecided: undecided.filter((job) => this.#inTime(job)) }
-  }
-
-  #inTime(job: Job<Command>): boolean {
-    if (performance.now() - job.since < this.#options.deadlineMs) return true
-    job.reject(
-      job.commitSent
-        ? new OutcomeUnknown(
-            'the database did not tell whether the change was committed; repeat with the same Idempotency-Key',
-          )
-        : new Unavailable(`${this.#source.name} did not get to the command within ${this.#options.deadlineMs} ms`),
-    )
-    return false
+    const undecided = this.#queue.take(Math.max(room - this.#foresight.count, share))
+    this.#queue.cut(costMs(this.#pace))
+    return { ahead: this.#foresight.take(), undecided }
   }
 
   #decideAhead(job: Job<Command>): boolean {
@@ -167,10 +161,11 @@ export class Lane<State, Command, F extends Fact> {
 
   /** The writes are on their way: remembers what they leave behind, and decides what waits on it. */
   #lookAhead(turn: Turn, states: Map<EntityId, Versioned<State>>) {
-    if (this.#patience.waitMs > 0) return
+    if (this.#held) return
     this.#foresight.remember(states)
+    if (this.expectedMs > BATCH_MS) return // nobody waits for long while others overtake him who happen to touch what is known
     this.#writing = turn
-    this.#queue = this.#queue.filter((job) => !this.#decideAhead(job))
+    this.#queue.offer((job) => this.#decideAhead(job))
   }
 
   /**
@@ -192,7 +187,8 @@ export class Lane<State, Command, F extends Fact> {
         failpoint('answered')
       }
     } catch (error) {
-      this.#queue.unshift(...this.#foresight.forget())
+      if (isConnectionLoss(error)) this.#learn(jobs.length, begun) // it may have been ended for taking too long
+      this.#queue.pushFirst(this.#foresight.forget())
       turn.session?.release(error)
       if (this.#session === turn.session) this.#session = undefined
       await this.#recover(turn, jobs, error)
@@ -214,8 +210,8 @@ export class Lane<State, Command, F extends Fact> {
   async #recover(turn: Turn, jobs: Job<Command>[], error: unknown) {
     if (turn.guessing && !isConnectionLoss(error)) this.#noGuessUntil = performance.now() + 1_000
     const { first = [], last = [], alone = [] } = await this.#recovery.after(error, jobs, turn.guessing)
-    this.#queue.unshift(...first)
-    this.#queue.push(...last)
+    this.#queue.pushFirst(first)
+    for (const job of last) this.#queue.push(job)
     for (const job of alone) (await this.#carryOut({ ahead: undefined, undecided: [job] }))()
   }
 
@@ -237,14 +233,15 @@ export class Lane<State, Command, F extends Fact> {
         : undefined
     turn.guessing = guessed !== undefined
     if (!guessed) sent()
-    const { known, states, blocked, now } = await looking
+    const looked = await looking
+    const { known, states, blocked } = looked
     failpoint('rows-locked')
-    this.#foresight.isNow(now)
+    this.#foresight.isNow(looked.now)
 
     const stands = known.length === 0 && blocked.size === 0 && ahead?.confirm(states)
     if (guessed && !stands) throw new WrongGuess()
     const batch = ahead && stands ? ahead : new Batch(this.#source, states)
-    this.#decide(batch, batch === ahead ? undecided : jobs, known, blocked, new Date(now))
+    decide(batch, batch === ahead ? undecided : jobs, looked, (job, entity) => this.#handOn(job, entity))
     const refused = batch.refused.filter((job) => job.fingerprint !== null)
     const settled = refused.length === 0 ? undefined : refuseOnlyNew(session, refused)
     if (batch.nothingToWrite) {
@@ -279,19 +276,6 @@ export class Lane<State, Command, F extends Fact> {
   /** Guessing rests for a second after a guess was wrong: somebody else writes what we write. */
   get #guesses(): boolean {
     return !failpointsArmed && this.#patience.waitMs === 0 && performance.now() > this.#noGuessUntil
-  }
-
-  #decide(batch: Batch<State, Command, F>, jobs: Job<Command>[], known: Answered[], blocked: Set<EntityId>, now: Date) {
-    const answered = new Map(known.map((row) => [`${row.scope} ${row.key}`, row]))
-    for (const job of jobs) {
-      const before = job.fingerprint === null ? undefined : answered.get(`${job.scope} ${job.key}`)
-      if (before) batch.repeat(job, before.fingerprint, () => JSON.parse(before.answer))
-      else {
-        const entity = blocked.size === 0 ? undefined : job.touches.find((each) => blocked.has(each))
-        if (entity === undefined) batch.decide(job, now)
-        else batch.later(() => this.#handOn(job, entity))
-      }
-    }
   }
 
   #handOn(job: Job<Command>, entity: EntityId) {

@@ -28,8 +28,11 @@ export function learned({ most, room, costs }: Pace, commands: number, ms: numbe
   }
 }
 
-/** Milliseconds until so many are carried out. A single batch that was slow says nothing: it takes two. */
-export const expectedMs = ({ costs }: Pace, waiting: number): number => waiting * Math.min(...costs)
+/**
+ * Shares of a command's deadline. Who comes and is expected to wait for longer than the first is turned away at once; who was let in before that was
+ * known, and is expected to wait for longer than the second, as soon as it is.
+ */
+export const LATE = { coming: 1 / 3, waiting: 2 / 3 }
 
-/** So many are carried out within that time. */
-export const doneWithin = ({ costs }: Pace, ms: number): number => Math.floor(ms / Math.min(...costs))
+/** Milliseconds that each command will take, as far as is known. A single batch that was slow says nothing: it takes two. */
+export const costMs = ({ costs: [last, before] }: Pace): number => Math.min(last, before)

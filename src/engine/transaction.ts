@@ -37,6 +37,26 @@ export async function look<State>(
   return { known, states, blocked: new Set(blocked), now: clock?.now ?? Date.now() }
 }
 
+/** Decides commands on what is there. Those that were carried out before get their first answer; for rows that somebody else holds they are handed on. */
+export function decide<State, Command, F extends Fact>(
+  batch: Batch<State, Command, F>,
+  jobs: Job<Command>[],
+  { known, blocked, now }: Looked<State>,
+  handOn: (job: Job<Command>, entity: EntityId) => void,
+): void {
+  const at = new Date(now)
+  const answered = new Map(known.map((row) => [`${row.scope} ${row.key}`, row]))
+  for (const job of jobs) {
+    const before = job.fingerprint === null ? undefined : answered.get(`${job.scope} ${job.key}`)
+    if (before) batch.repeat(job, before.fingerprint, () => JSON.parse(before.answer))
+    else {
+      const entity = blocked.size === 0 ? undefined : job.touches.find((each) => blocked.has(each))
+      if (entity === undefined) batch.decide(job, at)
+      else batch.later(() => handOn(job, entity))
+    }
+  }
+}
+
 /**
  * The records were looked for before the locks were ours. What is refused under them may have been carried out in between, by another process or by a
  * session of ours that was given up for dead: then its own doing is why it is refused. Throws Clash if so, and all is looked at anew.
