@@ -1,6 +1,6 @@
 /**
- * Keeps vendors' statistics counted. Whoever asks counts first what has happened since it was last counted, and a step in the background leaves
- * little of that; so an answer is never behind catalog and inventory, and costs what has changed instead of what there is.
+ * Keeps vendors' statistics counted, step by step in the background. Whoever asks looks at what has happened since on top of it; so an answer is never
+ * behind catalog and inventory, and costs what has changed instead of what there is.
  */
 import { texts } from '../../engine/columns.ts'
 import type { Database, Sql } from '../../engine/database.ts'

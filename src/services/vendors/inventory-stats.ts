@@ -1,6 +1,7 @@
 /** A vendor's inventory at a glance (document D, getVendorInventoryStats), of this moment. */
-import type { Database, Sql } from '../../engine/database.ts'
-import { contributions, countOnce, dueLines } from './counting.ts'
+import { texts } from '../../engine/columns.ts'
+import type { Sql } from '../../engine/database.ts'
+import { contributions, dueLines } from './counting.ts'
 
 export interface InventoryStats {
   vendorId: string
@@ -29,27 +30,42 @@ interface Row {
   available: number
 }
 
-/** All zero for a vendor nobody has heard of. While more has happened than a step counts, it looks at every product. */
-export async function inventoryStatsOf(db: Database, vendorId: string): Promise<InventoryStats> {
-  const counted = await countOnce(db)
-  return statsFrom(vendorId, await (counted ? kept(db, vendorId) : looked(db, vendorId)))
+/** Events that are not counted yet and looked through for what they changed; with more, all of the vendor's products are looked at. */
+const LOOKED_THROUGH = 50_000
+
+/** All zero for a vendor nobody has heard of. Never behind what was committed before it was asked. */
+export async function inventoryStatsOf(db: Sql, vendorId: string): Promise<InventoryStats> {
+  const changed = await changedSinceCounted(db, vendorId)
+  return statsFrom(vendorId, await (changed ? corrected(db, vendorId, changed) : lookedAt(db, vendorId)))
 }
 
 const sums = `sum(products)::bigint as products, sum(gone)::bigint as gone, sum(limited)::bigint as limited,
   sum(on_hand)::bigint as on_hand, sum(reserved)::bigint as reserved, sum(available)::bigint as available`
 
-/** What was counted, with the few products that something held past its time looked at anew. */
-async function kept(sql: Sql, vendorId: string): Promise<Row[]> {
-  const held = await sql.text<{ product_id: string }>(
-    `select distinct k.product_id
+/** Products that are other than they were counted: by what has happened since, or for something held them past its time. Undefined: too much has happened. */
+async function changedSinceCounted(sql: Sql, vendorId: string): Promise<string[] | undefined> {
+  const [gap] = await sql<{ after: number; head: number }>`
+    select c.position as after, h.position as head from vendors.counted c, lockstep.head h`
+  if (!gap || gap.head - gap.after > LOOKED_THROUGH) return undefined
+  const rows = await sql.text<{ product_id: string }>(
+    `select key as product_id
+     from   lockstep.events
+     where  position > $1 and (type like 'product.%' or type like 'stock.%')
+     union
+     select k.product_id
      from   (${dueLines}) d
      join   inventory.stock s on s.sku = d.sku
-     join   vendors.products k on k.product_id = s.product_id and k.vendor_id = $1`,
-    [vendorId],
+     join   vendors.products k on k.product_id = s.product_id and k.vendor_id = $2`,
+    [gap.after, vendorId],
   )
+  return rows.map(({ product_id }) => product_id)
+}
+
+/** What was counted, with the products that have changed looked at anew. One statement, so that what is taken off is what had been added. */
+async function corrected(sql: Sql, vendorId: string, changed: string[]): Promise<Row[]> {
   const totals =
     'select category, products, gone, limited, on_hand, reserved, available from vendors.totals where vendor_id ='
-  if (held.length === 0) return sql.text<Row>(`${totals} $1 and products > 0 order by category`, [vendorId])
+  if (changed.length === 0) return sql.text<Row>(`${totals} $1 and products > 0 order by category`, [vendorId])
   return sql.text<Row>(
     `select category, ${sums}
      from (
@@ -63,11 +79,11 @@ async function kept(sql: Sql, vendorId: string): Promise<Row[]> {
      group  by category
      having sum(products) > 0
      order  by category`,
-    [held.map(({ product_id }) => product_id).join('\x1e'), vendorId],
+    [texts(changed), vendorId],
   )
 }
 
-async function looked(sql: Sql, vendorId: string): Promise<Row[]> {
+async function lookedAt(sql: Sql, vendorId: string): Promise<Row[]> {
   const [all] = await sql<{ ids: string | null }>`
     select string_agg(id, chr(30)) as ids from catalog.products where vendor_id = ${vendorId} and not deleted`
   return sql.text<Row>(

@@ -1,4 +1,4 @@
-/** Vendors: what a vendor's products and stock come to. What it keeps are sums, counted up to the log's end by whoever asks. */
+/** Vendors: what a vendor's products and stock come to. What it keeps are sums, counted a little behind the log; who asks gets them as of that moment. */
 import { z } from 'zod'
 import type { Sql } from '../../engine/database.ts'
 import { pause } from '../../engine/deadline.ts'
@@ -22,7 +22,7 @@ const stats = z.object({
   categories: z.array(z.object({ category: z.string(), products: z.int() })),
 })
 
-/** So that who asks has little to count. */
+/** So that who asks has little to look at. */
 const EVERY_MS = 2_000
 
 export interface VendorsService extends Service<App> {

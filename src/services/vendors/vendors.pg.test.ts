@@ -12,6 +12,7 @@ import { normalProduct, type ProductInput } from '../catalog/product.ts'
 import { type CatalogService, catalogService } from '../catalog/service.ts'
 import { type InventoryService, inventoryService } from '../inventory/service.ts'
 import { countOnce } from './counting.ts'
+import { type InventoryStats, inventoryStatsOf } from './inventory-stats.ts'
 import { type VendorsService, vendorsService } from './service.ts'
 
 let engine: TestEngine
@@ -147,6 +148,21 @@ const step = fc.oneof(
   fc.record({ do: fc.constant('follow' as const) }),
 )
 let run = 0
+/** As when so much has happened since it was counted that all products are looked at. */
+async function lookedThrough(...vendors: string[]) {
+  const undone = new Error('only to look')
+  let stats: InventoryStats[] = []
+  await engine.db
+    .begin(async (tx) => {
+      await tx`update vendors.counted set position = -1000000`
+      stats = await Promise.all(vendors.map((vendor) => inventoryStatsOf(tx, vendor)))
+      throw undone
+    })
+    .catch((error) => {
+      if (error !== undone) throw error
+    })
+  return stats
+}
 
 test('counted at whatever moments, the sums are what a look at every product gives', async () => {
   await fc.assert(
@@ -190,11 +206,17 @@ test('counted at whatever moments, the sums are what a look at every product giv
             quantity: each.quantity,
           })
       }
-      for (const each of steps) await carryOut(each).catch(refused)
+      for (const each of steps) {
+        await carryOut(each).catch(refused)
+        const both = [vendor(0), vendor(1)] as const
+        expect(await Promise.all(both.map((one) => inventoryStatsOf(engine.db, one)))).toEqual(
+          await lookedThrough(...both),
+        )
+      }
       await engine.settle()
       while (!(await countOnce(engine.db)));
       expect(await vendors.verify(engine.db)).toEqual([])
     }),
-    { numRuns: 12 },
+    { numRuns: 8 },
   )
 })
