@@ -1,6 +1,7 @@
 /** A feed as it is defined: where it comes from, what it may speak of, when it is read, and when a person must look first. */
 import { Cron } from 'croner'
 import { z } from 'zod'
+import { exponentOf } from '../../engine/currency.ts'
 import { invalidRequest } from '../../engine/http.ts'
 import { identifier, plainText } from '../../engine/text.ts'
 
@@ -46,7 +47,7 @@ export const feedInput = z.strictObject({
   map: z.record(plainText(100), plainText(500)).nullable().default(null),
   currency: z
     .string()
-    .regex(/^[A-Z]{3}$/, 'must be an ISO 4217 code such as EUR')
+    .refine((code) => exponentOf(code) !== undefined, 'must be a currency of ISO 4217 that is in use, such as EUR')
     .default('EUR'),
   decimalMark: z.enum(['.', ',']).nullable().default(null),
   /** The only vendor whose products it may speak of. */

@@ -499,6 +499,7 @@ describe('content that is malformed', () => {
       [{ kind: 'price', source: { url: 'ftp://host/x' } }, 'source.url'],
       [{ kind: 'price', maxLossShare: 2 }, 'maxLossShare'],
       [{ kind: 'orders' }, 'kind'],
+      [{ kind: 'price', currency: 'DEM' }, 'currency'],
     ]
     for (const [fields, field] of wrong) {
       const { status, body } = await call('POST', '/feeds', { name: 'wrong', ...fields })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { readPrice, readQuantity } from './decimal.ts'
+import { readNewPrice, readPrice, readQuantity } from './decimal.ts'
 
 test.each([
   ['19.99', 'EUR', 1999],
@@ -29,6 +29,18 @@ test.each([
   ['12,34,567', 'INR', 123456700],
 ])('%s in %s is %d minor units', (text, currency, amount) => {
   expect(readPrice(text, currency)).toEqual({ amount, currency })
+})
+
+test('what was sold in a currency that is history was sold; nothing costs anything in it from now on', () => {
+  expect(readPrice('13.50 HRK', 'EUR')).toEqual({ amount: 1350, currency: 'HRK' })
+  for (const [text, currency] of [
+    ['13.50 HRK', 'EUR'],
+    ['13.50', 'DEM'],
+  ] as const)
+    expect(readNewPrice(text, currency)).toEqual({
+      refused: expect.stringMatching(/^in (HRK|DEM), which is no currency/),
+    })
+  expect(readNewPrice('13.50', 'EUR')).toEqual({ amount: 1350, currency: 'EUR' })
 })
 
 test('where the decimal mark is known, nothing has two readings', () => {

@@ -46,6 +46,13 @@ export function readPrice(text: string, currency: string, mark?: DecimalMark): P
   return Number.isSafeInteger(amount) ? { amount, currency } : { refused: 'too large' }
 }
 
+/** Reads what something is to cost from now on: refuses what is in no currency in use as well, in which nothing could be sold. What was sold was sold. */
+export function readNewPrice(text: string, currency: string, mark?: DecimalMark): PriceReading {
+  const read = readPrice(text, currency, mark)
+  if ('refused' in read || exponentIn(read.currency) !== undefined) return read
+  return { refused: `in ${read.currency}, which is no currency of ISO 4217 that is in use` }
+}
+
 /** Reads a whole number of units; `12.0` is one, `1,200` too, `1.5` and `1.200` are none. May be negative. */
 export function readQuantity(text: string): Reading {
   const plain = plainDecimal(text.trim(), 0)

@@ -1,6 +1,6 @@
 /** A row as a variant: its SKU, price, options, barcode and stock, with everything that had to be repaired said aloud. */
 import type { NormalProduct } from '../../services/catalog/product.ts'
-import { readPrice, readQuantity } from './decimal.ts'
+import { readNewPrice, readQuantity } from './decimal.ts'
 import type { FirstSeen } from './first-seen.ts'
 import { asIdentifier, slug } from './names.ts'
 import type { PriceStyle } from './products.ts'
@@ -33,7 +33,7 @@ export class VariantReader {
       const name = names[n] || (value && `Option ${n + 1}`)
       if (name && value && !(name === 'Title' && value === 'Default Title')) options[name] = value
     }
-    const price = readPrice(row.text('price'), this.#currencyOf(row), this.#prices.mark)
+    const price = readNewPrice(row.text('price'), this.#currencyOf(row), this.#prices.mark)
     if ('refused' in price) {
       const text = row.text('price')
       this.#say('refused', row, 'price', text === '' ? 'no price' : `${JSON.stringify(text)} ${price.refused}`)
@@ -96,7 +96,7 @@ export class VariantReader {
   #compareAt(row: Row, currency: string): number | undefined {
     const text = row.text('compareAtPrice')
     if (text === '') return undefined
-    const read = readPrice(text, currency, this.#prices.mark)
+    const read = readNewPrice(text, currency, this.#prices.mark)
     if ('refused' in read)
       this.#say('repaired', row, 'compareAtPrice', `left out: ${JSON.stringify(text)} ${read.refused}`)
     else if (read.currency !== currency)

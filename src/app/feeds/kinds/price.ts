@@ -5,7 +5,7 @@ import type { FieldChange } from '../../../engine/event.ts'
 import type { Money, Variant } from '../../../services/catalog/events.ts'
 import { productEntity } from '../../../services/catalog/product.ts'
 import { columnsByMap, columnsByName, mustHave, productFields } from '../../import/columns.ts'
-import { readPrice } from '../../import/decimal.ts'
+import { readNewPrice } from '../../import/decimal.ts'
 import { FirstSeen } from '../../import/first-seen.ts'
 import { asIdentifier } from '../../import/names.ts'
 import type { Row } from '../../import/rows.ts'
@@ -85,7 +85,7 @@ function sayingOf(row: Row, feed: Work['feed'], seen: FirstSeen, compares: boole
   const before = seen.at(sku, row.line)
   if (before !== undefined) return { refused: `has a price in line ${before} already`, field: 'sku', repeated: true }
   const currency = row.text('currency').toUpperCase() || feed.currency
-  const read = (field: string) => readPrice(row.text(field), currency, feed.decimalMark ?? undefined)
+  const read = (field: string) => readNewPrice(row.text(field), currency, feed.decimalMark ?? undefined)
   const price = read('price')
   if ('refused' in price) {
     const text = row.text('price')
