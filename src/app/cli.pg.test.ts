@@ -381,6 +381,32 @@ test('what is misspelt is guessed, what is set wrong is named', async () => {
   expect(option).toMatchObject({ code: 2, stderr: expect.stringContaining('--output') })
 })
 
+test('a rehearsal refuses what the deed would refuse, and a name that nobody has is no clean bill of health', async () => {
+  const [forgotten, beyond, letters, retried] = await Promise.all([
+    lockstep(['consumers', 'forget', 'search', '--dry-run']),
+    lockstep(['replay', 'search', '--from', '99999999', '--dry-run']),
+    lockstep(['dead-letters', 'ls', '--consumer', 'serach']),
+    lockstep(['dead-letters', 'retry', '--consumer', 'serach', '--all-matching', '--yes']),
+  ])
+  expect(forgotten).toMatchObject({ code: 5, stderr: expect.stringContaining('is run by') })
+  expect(beyond).toMatchObject({ code: 5, stderr: expect.stringContaining('beyond the end of the log') })
+  for (const each of [letters, retried])
+    expect(each).toMatchObject({ code: 3, stderr: expect.stringContaining('did you mean search?') })
+})
+
+test('help knows commands within commands, and every wrong argument points to it', async () => {
+  const [within, misspelt, many, port] = await Promise.all([
+    lockstep(['help', 'events', 'tail']),
+    lockstep(['help', 'evnts']),
+    lockstep(['status', 'a', 'b']),
+    lockstep(['serve', '--port', 'http']),
+  ])
+  expect(within).toMatchObject({ code: 0, stdout: expect.stringContaining('Usage: lockstep events tail') })
+  expect(misspelt).toMatchObject({ code: 2, stderr: expect.stringContaining('did you mean events?') })
+  expect(many).toMatchObject({ code: 2, stderr: expect.stringContaining('add --help') })
+  expect(port).toMatchObject({ code: 2, stderr: expect.stringContaining('PORT must be') })
+})
+
 test('help begins with examples, the version names the schema', async () => {
   const [help, version] = await Promise.all([lockstep(['wait', '--help']), lockstep(['--version'])])
   expect(help.stdout).toMatch(/^Examples:\n {2}lockstep wait/)

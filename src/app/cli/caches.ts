@@ -105,5 +105,5 @@ const columns: Column<Held>[] = [
     head: 'kept in',
     value: ({ kept, fallback }) => (fallback ? 'Redis, away' : kept === 'redis' ? 'Redis' : 'memory'),
   },
-  { head: 'server', value: ({ server }) => server },
+  { head: 'server', value: ({ server }) => server.replace(/^https?:\/\//, '') },
 ]

@@ -87,8 +87,14 @@ async function showOne({ db, format }: Session, name: string): Promise<number> {
 
 async function forgetOne({ db }: Session, name: string, { dryRun }: Options): Promise<number> {
   const { forget } = await import('../../engine/consumers.ts')
-  const { position } = await find(db, name)
+  const { position, owner } = await find(db, name)
   if (!dryRun) await forget(db, name)
+  else if (owner !== null)
+    throw new Failure(
+      exits.conflict,
+      `${name} is run by ${owner}: it would not be forgotten`,
+      'take it out of the code or pause it first',
+    )
   if (dryRun) say(`${paintAside.yellow('dry run:')} ${name} would be forgotten, at position ${grouped(position)}`)
   else say(`${paintAside.green('✓')} ${name} is forgotten; it was at position ${grouped(position)}`)
   return exits.ok
@@ -110,6 +116,11 @@ async function replayOne({ db, system, format }: Session, name: string, options:
   const { replay } = await import('../../engine/consumers.ts')
   const before = await find(db, name)
   const after = options.from - 1
+  if (after > before.end)
+    throw new Failure(
+      exits.conflict,
+      `position ${grouped(options.from)} is beyond the end of the log, ${grouped(before.end)}`,
+    )
   const consumer = Object.values(system.services)
     .flatMap((service) => service.consumers ?? [])
     .find((each) => each.name === name)
@@ -132,7 +143,7 @@ async function replayOne({ db, system, format }: Session, name: string, options:
 }
 
 /** Throws a Failure with exit code 3, with the name that was probably meant. */
-async function find(db: Session['db'], name: string): Promise<ConsumerState> {
+export async function find(db: Session['db'], name: string): Promise<ConsumerState> {
   const { listConsumers } = await import('../../engine/consumers.ts')
   const all = await listConsumers(db)
   const found = all.find((each) => each.name === name)

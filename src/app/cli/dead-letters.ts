@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander'
 import type { Failure as DeadLetter, FailureState } from '../../engine/failures.ts'
 import { paint, paintAside } from '../colours.ts'
+import { find } from './consumers.ts'
 import { failureLines } from './explain.ts'
 import { exits, Failure } from './failure.ts'
 import { examples } from './help.ts'
@@ -94,6 +95,7 @@ const columns: Column<DeadLetter>[] = [
 
 async function list({ db, format }: Session, { consumer, key, limit, discarded, all }: Options): Promise<number> {
   const { listFailures } = await import('../../engine/failures.ts')
+  if (consumer !== undefined) await find(db, consumer)
   const states: FailureState[] = all ? ['dead', 'discarded', 'retrying', 'waiting'] : [discarded ? 'discarded' : 'dead']
   const letters = await listFailures(db, { consumer, key, states }, undefined, limit)
   printList(all && format === 'table' ? 'wide' : format, letters, columns)
@@ -130,6 +132,7 @@ async function carryOut(
   if (ids.length > 0 === (options.allMatching ?? false)) {
     throw new Failure(exits.usage, 'which ones?', `give their ids, or --all-matching with --consumer or --key`)
   }
+  if (options.consumer !== undefined) await find(db, options.consumer)
   const letters = options.allMatching
     ? await listFailures(db, { consumer: options.consumer, key: options.key, states: from }, undefined, 1_000_000)
     : await Promise.all(ids.map((id) => getFailure(db, id)))

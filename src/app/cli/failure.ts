@@ -51,7 +51,7 @@ async function read(error: unknown): Promise<{ exit: Exit; what: string; next?: 
     case 'ConfigError':
       return { exit: exits.usage, what: error.message, next: 'correct it; `lockstep config` lists all settings' }
     case 'ImportRefused':
-      return { exit: exits.failed, what: error.message, next: '`lockstep import --help` shows how files are read' }
+      return { exit: exits.failed, what: error.message, next: 'add --help to see how files are read' }
     case 'Unavailable':
     case 'OutcomeUnknown':
       return { exit: exits.unavailable, what: error.message, next: 'try again in a moment' }

@@ -11,7 +11,7 @@ import { eventsCommand } from './events.ts'
 import { explainCommand } from './explain.ts'
 import { exitCodes } from './failure.ts'
 import { feedsCommand } from './feeds.ts'
-import { examples } from './help.ts'
+import { examples, helpCommand } from './help.ts'
 import { importCommand, importOrdersCommand } from './import.ts'
 import { lossesCommand } from './losses.ts'
 import { formats } from './output.ts'
@@ -40,8 +40,6 @@ export function buildProgram(): Command {
     .option('--jq <path>', 'what a path leads to, a line each: .[].name')
     .addOption(new Option('--debug', 'show the stack of an error').env('LOCKSTEP_DEBUG'))
     .option('--no-color', 'no colours; NO_COLOR does the same')
-    .showSuggestionAfterError()
-    .showHelpAfterError('(add --help for examples and options)')
   const groups: [string, Command[]][] = [
     ['Run it:', [serveCommand(), importCommand(), importOrdersCommand(), feedsCommand()]],
     ['Ask it:', [statusCommand(), waitCommand(), explainCommand(), eventsCommand()]],
@@ -61,11 +59,10 @@ export function buildProgram(): Command {
   ]
   for (const [heading, commands] of groups)
     for (const command of commands) program.addCommand(command.helpGroup(heading))
-  program.addHelpCommand(
-    new Command('help').argument('[command]').description('the help of a command').helpGroup('Set it up:'),
-  )
+  program.helpCommand(false).addCommand(helpCommand().helpGroup('Set it up:'))
   examples(program, 'lockstep', 'lockstep import products.csv', 'lockstep status lamp-01', 'lockstep events tail')
   forAll(program, (command) => {
+    command.showSuggestionAfterError().showHelpAfterError('(add --help for examples and options)')
     command.exitOverride().configureHelp({
       showGlobalOptions: true,
       styleTitle: (title) => paint.bold(title),

@@ -2,7 +2,7 @@
 
 import { paintAside } from '../colours.ts'
 import type { Progress } from '../import/progress.ts'
-import { grouped, lasting, say } from './output.ts'
+import { cut, grouped, lasting, say } from './output.ts'
 
 const LINE_EVERY_MS = 5_000
 const WIDTH = 24
@@ -27,9 +27,12 @@ export function progressView(stream: NodeJS.WriteStream = process.stderr): Progr
   }
   return {
     show(progress) {
-      const full = Math.round((percent(progress) / 100) * WIDTH)
-      const bar = paintAside.cyan('━'.repeat(full)) + paintAside.dim('━'.repeat(WIDTH - full))
-      stream.write(`\r  ${bar}  ${String(percent(progress)).padStart(3)} %  ${inWords(progress)}\x1b[K`)
+      const words = `  ${String(percent(progress)).padStart(3)} %  ${inWords(progress)}`
+      // A line that is longer than the terminal is no longer taken back by \r.
+      const width = Math.max(0, Math.min(WIDTH, (stream.columns || 80) - words.length - 3))
+      const full = Math.round((percent(progress) / 100) * width)
+      const bar = paintAside.cyan('━'.repeat(full)) + paintAside.dim('━'.repeat(width - full))
+      stream.write(`\r  ${bar}${cut(words, (stream.columns || 80) - 3)}\x1b[K`)
     },
     end: () => void stream.write('\r\x1b[K'),
   }

@@ -20,7 +20,12 @@ export function serveCommand(): Command {
   const command = new Command('serve')
     .description('bring everything up on an embedded Postgres, or on DATABASE_URL; with names, only these services')
     .argument('[services...]', 'services to run; all without a name')
-    .action((services: string[]) => run(services, command.optsWithGlobals<{ debug?: boolean }>().debug ?? false))
+    .option('-p, --port <port>', 'where to answer, as PORT; the next one that is free when it is taken')
+    .action((services: string[]) => {
+      const { port } = command.opts<{ port?: string }>()
+      if (port !== undefined) process.env.PORT = port
+      return run(services, command.optsWithGlobals<{ debug?: boolean }>().debug ?? false)
+    })
   return examples(
     command,
     'lockstep serve',

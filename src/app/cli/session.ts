@@ -36,6 +36,9 @@ export async function inSystem(
   try {
     const exit = await work({ system, db: system.engine.db, config, format, signal })
     process.exitCode = signal.aborted ? exits.interrupted : (exit ?? exits.ok)
+  } catch (error) {
+    if (!signal.aborted || (error as Error).name !== 'AbortError') throw error
+    throw new Failure(exits.interrupted, 'interrupted')
   } finally {
     release()
     await system.close()
@@ -73,8 +76,12 @@ export async function confirm(question: string, { yes }: { yes?: boolean }): Pro
     )
   }
   const reader = createInterface({ input: process.stdin, output: process.stderr })
-  const answer = await reader.question(`${question} ${paintAside.dim('[y/N]')} `).finally(() => reader.close())
-  if (!/^y(es)?$/i.test(answer.trim())) throw new Failure(exits.interrupted, 'nothing was done')
+  const closed = new Promise<undefined>((resolve) => reader.once('close', () => resolve(undefined)))
+  // Ctrl-C at the question rejects, Ctrl-D only closes.
+  const asked = reader.question(`${question} ${paintAside.dim('[y/N]')} `).catch(() => undefined)
+  const answer = await Promise.race([asked, closed]).finally(() => reader.close())
+  if (answer === undefined) say('')
+  if (!/^y(es)?$/i.test(answer?.trim() ?? '')) throw new Failure(exits.interrupted, 'nothing was done')
 }
 
 /** Tells that consumers follow later, when nobody serves them now. */

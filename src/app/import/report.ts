@@ -147,7 +147,9 @@ export function formatReport(report: Report, { verbose = false }: { verbose?: bo
   for (const note of report.notes) lines.push(`${paintAside.yellow('note')} ${note}`)
   if (report.stopped) {
     const where = report.stopped.line === undefined ? '' : ` at line ${report.stopped.line}`
-    lines.push(paintAside.red(`stopped${where}: ${report.stopped.reason}; what came before was taken`))
+    const rest =
+      report.stopped.reason === 'interrupted' ? 'the same file again takes the rest' : 'what came before was taken'
+    lines.push(paintAside.red(`stopped${where}: ${report.stopped.reason}; ${rest}`))
   }
   const { told, count } = verbose ? eachProblem(report) : eachReason(report)
   lines.push(...told)
