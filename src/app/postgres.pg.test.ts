@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { Client } from 'pg'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { type EmbeddedPostgres, openEmbeddedPostgres } from './postgres.ts'
 
 let prepared: string
@@ -42,13 +42,13 @@ async function opened(directory: string): Promise<EmbeddedPostgres> {
   return server
 }
 
-/** Opens the directory in a process of its own, which then stays until its stdin ends or it is killed. */
+/** Opens the directory in a process of its own, which then stays until its stdin ends or it is killed; told anything it ends at once. */
 async function openedElsewhere(directory: string): Promise<{ url: string; adopted: boolean; process: ChildProcess }> {
   const script = `
     import { openEmbeddedPostgres } from ${JSON.stringify(new URL('./postgres.ts', import.meta.url).href)}
     const server = await openEmbeddedPostgres({ directory: process.argv[1], settings: { shared_buffers: '16MB' } })
     console.log(JSON.stringify({ url: server.url, adopted: server.adopted }))
-    process.stdin.on('end', () => server.close()).resume()`
+    process.stdin.on('data', () => process.exit()).on('end', () => server.close())`
   const owner = spawn(process.execPath, ['--input-type=module', '-e', script, directory], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
@@ -104,6 +104,22 @@ test('a server whose owner was killed is adopted, data and all, and stopped by i
   expect(await query(server.url, 'select answer from kept')).toEqual([42])
   await server.close()
   await expect(query(server.url, 'select 1')).rejects.toThrow('ECONNREFUSED')
+})
+
+test('a process that ends without closing has the server stopped behind it, unless another one uses it', async () => {
+  const directory = await freshDirectory()
+  const server = await opened(directory)
+  const hasty = await openedElsewhere(directory)
+  hasty.process.stdin?.end('exit')
+  await once(hasty.process, 'exit')
+  expect(await query(server.url, 'select 1')).toEqual([1])
+  await server.close()
+
+  const alone = await openedElsewhere(directory)
+  const pid = await serverPid(directory)
+  alone.process.stdin?.end('exit')
+  await once(alone.process, 'exit')
+  await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'), 15_000)
 })
 
 test('the last one out stops the server, nobody before', async () => {

@@ -1,10 +1,13 @@
 /**
  * The embedded PostgreSQL 18 server. It belongs to its directory, not to a process: whoever opens the directory first
- * starts it, everyone else adopts it (also after a kill -9 of the first), and the last one to close stops it.
+ * starts it, everyone else adopts it (also after a kill -9 of the first), and the last one to close stops it. For a
+ * process that ends without having closed, as after a second Ctrl-C, a small one of its own does so.
  */
+import { spawn } from 'node:child_process'
 import { mkdir, realpath } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, extname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { Client } from 'pg'
 import { serverAccount } from './postgres-account.ts'
 import { Cluster, type Programs } from './postgres-cluster.ts'
@@ -29,6 +32,9 @@ export interface EmbeddedPostgresOptions {
 /** Crash recovery may replay up to max_wal_size of log before the server answers. */
 const readyWithinMs = 300_000
 
+/** Time in which a server that was only just started must show itself. */
+const leftWithinMs = 5_000
+
 /** Advisory lock: held shared by every process that uses the server, exclusively by the one about to stop it. */
 const presenceLock = 7_106_525
 
@@ -44,7 +50,12 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
   const cluster = new Cluster(directory, programs, account)
   const settings = options.settings ?? {}
 
-  const { url, adopted, client } = await join(cluster, settings, log)
+  const abandon = () => leaveBehind(directory)
+  process.once('exit', abandon)
+  const { url, adopted, client } = await join(cluster, settings, log).catch((error) => {
+    process.off('exit', abandon)
+    throw error
+  })
   let present = client
   let closing: Promise<void> | undefined
   let rejoining: Promise<void> | undefined
@@ -67,8 +78,28 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
   const close = async () => {
     await rejoining
     await leave(present, url, () => cluster.stop())
+    process.off('exit', abandon)
   }
   return { url: `${url}/lockstep`, adopted, close: () => (closing ??= close()) }
+}
+
+/** Starts the process that leaves for one that is ending: nothing can be awaited any more. */
+function leaveBehind(directory: string): void {
+  const program = new URL(`./postgres-leave${extname(import.meta.url)}`, import.meta.url) // .js once built
+  spawn(process.execPath, [fileURLToPath(program), directory], { detached: true, stdio: 'ignore' }).unref()
+}
+
+/** Stops a server that a process started and did not close, unless others use it. One that is still starting is waited for. */
+export async function leaveFor(directory: string): Promise<void> {
+  const programs = await findPrograms()
+  const cluster = new Cluster(directory, programs, await serverAccount(directory, programs.initdb))
+  for (const deadline = Date.now() + leftWithinMs; Date.now() < deadline; await pause(50)) {
+    const port = await cluster.runningPort()
+    if (port === undefined) continue
+    const url = await cluster.url(port)
+    const client = await announce(url)
+    if (client) return await leave(client, url, () => cluster.stop())
+  }
 }
 
 /** Becomes one of those who use the server, starting it if nobody does. */

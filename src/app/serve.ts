@@ -62,7 +62,9 @@ export async function serve(options: ServeOptions): Promise<void> {
   let work: Promise<unknown>[] = []
   try {
     step(system.serving.length === 1 ? `service ${services[0]}` : `${system.serving.length} services`)
+    if (signal.aborted) return
     const demo = await seed(system, step)
+    if (signal.aborted) return
     const { auth, server } = await (await http)(options, system, metrics.registry)
     app = server
     const url = await listen(server, config, options.onNote)
