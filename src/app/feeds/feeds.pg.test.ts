@@ -182,7 +182,10 @@ describe('a catalogue feed', () => {
     expect(held.samples.removed[0].changes).toEqual([{ field: 'status', oldValue: 'active', newValue: 'archived' }])
     expect(await position()).toBe(before)
     expect((await call('POST', `/feed-runs/${held.id}/reject`)).body.status).toBe('rejected')
-    expect((await call('POST', `/feed-runs/${held.id}/approve`)).body.type).toContain('feed-run-not-held')
+    expect((await call('POST', `/feed-runs/${held.id}/approve`)).body).toMatchObject({
+      type: '/problems/feed-run-not-held',
+      runStatus: 'rejected',
+    })
     await step()
     expect(await position()).toBe(before)
 

@@ -149,7 +149,7 @@ export async function decideRun(db: Sql, id: number, word: 'approve' | 'reject',
   const run = await getRun(db, id)
   const said = run.decidedAt !== null && (run.status === 'rejected') === (word === 'reject')
   if (count === 0 && !said)
-    throw new Rejected('feed-run-not-held', { id, status: run.status }, `run ${id} is ${run.status}, not held`)
+    throw new Rejected('feed-run-not-held', { id, runStatus: run.status }, `run ${id} is ${run.status}, not held`)
   return run
 }
 

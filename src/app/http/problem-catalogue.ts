@@ -70,7 +70,7 @@ export const catalogue: Record<string, CatalogueEntry> = {
   'order-status': entry(
     409,
     'The order can not become that',
-    '`status` says where it stands. A fulfilled order is returned, not cancelled.',
+    '`orderStatus` says where it stands. A fulfilled order is returned, not cancelled.',
   ),
   'price-conflict': entry(422, 'Two prices for one SKU', 'Give a SKU one price in an order.'),
   'release-exceeds-reservation': entry(
@@ -141,7 +141,11 @@ export const catalogue: Record<string, CatalogueEntry> = {
     'Take some out, or begin another. `most` says how many.',
   ),
   'cart-empty': entry(422, 'There is nothing in the cart', 'Put something in.'),
-  'checkout-over': entry(409, 'The checkout is over', 'Nothing is left to be retried. `status` says how it ended.'),
+  'checkout-over': entry(
+    409,
+    'The checkout is over',
+    'Nothing is left to be retried. `checkoutStatus` says how it ended.',
+  ),
   'below-promised': entry(
     409,
     'Less than is promised',
@@ -152,7 +156,11 @@ export const catalogue: Record<string, CatalogueEntry> = {
   'mixed-currencies': entry(422, 'Prices in several currencies', 'Ask for each currency by itself.'),
   'total-too-large': entry(422, 'The total is too large', 'Ask for less at once.'),
   'feed-busy': entry(409, 'The feed is being read', 'Wait until its run under way has ended; `run` says which.'),
-  'feed-run-not-held': entry(409, 'The run is not held', 'Only a held run waits for a word; `status` says what it is.'),
+  'feed-run-not-held': entry(
+    409,
+    'The run is not held',
+    'Only a held run waits for a word; `runStatus` says what it is.',
+  ),
   'feed-too-large': entry(413, 'The feed is too large to upload', 'Give the feed a source: a file or an address.'),
   'not-dead': entry(
     409,

@@ -199,7 +199,7 @@ test('a retry begins the step’s tries anew and keeps the version; of one that 
   const [fact] = outcome.when({ type: 'retry', id: 'c1' }).facts
   expect(fact).toMatchObject({ type: 'step.retried', state: { checkout: { steps: [{ unclear: 0 }, {}, {}, {}] } } })
   const over = after(failed('reserve'), undone('reserve')).outcome
-  over.when({ type: 'retry', id: 'c1' }).rejected('checkout-over', { status: 'compensated' })
+  over.when({ type: 'retry', id: 'c1' }).rejected('checkout-over', { checkoutStatus: 'compensated' })
 })
 
 test('what can not be priced is refused with the reason, and starts nothing', () => {

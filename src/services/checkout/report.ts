@@ -31,7 +31,7 @@ export function report(found: CheckoutState, command: Report, now: Date, rules: 
     if (command.type !== 'retry') return { facts: [], answer: { stale: true } }
     throw new Rejected(
       'checkout-over',
-      { id: checkout.id, status: checkout.status },
+      { id: checkout.id, checkoutStatus: checkout.status },
       `the checkout is ${checkout.status}`,
     )
   }

@@ -50,7 +50,10 @@ test('lines are bought: an order, paid, and the stock it took', async () => {
   expect(await onHand()).toEqual({ on_hand: 3, reserved: 0 })
   expect((await call('GET', `/checkouts/${bought.body.id}`)).body).toEqual(bought.body)
   const again = await call('POST', `/checkouts/${bought.body.id}/retry`)
-  expect(again).toMatchObject({ status: 409, body: { type: '/problems/checkout-over' } })
+  expect(again).toMatchObject({
+    status: 409,
+    body: { type: '/problems/checkout-over', status: 409, checkoutStatus: 'completed' },
+  })
 })
 
 test('the same key buys once and answers the same; with another cart it is refused', async () => {

@@ -113,7 +113,7 @@ test('an order is paid and then fulfilled, and not moved back', () => {
   expect(fulfilled.events[0]?.data).toMatchObject({ previousStatus: 'paid', newStatus: 'fulfilled' })
   fulfilled.when(mark('paid')).then()
   fulfilled.when(mark('fulfilled')).then()
-  given(created).when(mark('fulfilled')).when(mark('paid')).rejected('order-status', { status: 'fulfilled' })
+  given(created).when(mark('fulfilled')).when(mark('paid')).rejected('order-status', { orderStatus: 'fulfilled' })
 })
 
 test('what is given back is told line by line; all of it makes the order returned', () => {
@@ -149,7 +149,7 @@ test('an order is cancelled until it was fulfilled, and once', () => {
   const cancelled = given(created).when(back('cancelled', unitsOf('A', 3), unitsOf('B', 1)))
   expect(cancelled.facts[0]?.order.status).toBe('cancelled')
   cancelled.when(back('cancelled')).then()
-  cancelled.when(mark('paid')).rejected('order-status', { status: 'cancelled', wanted: 'paid' })
+  cancelled.when(mark('paid')).rejected('order-status', { orderStatus: 'cancelled', wanted: 'paid' })
   const fulfilled = given(created).when(mark('fulfilled'))
   fulfilled.when(back('cancelled', unitsOf('A', 3))).rejected('order-status')
 })

@@ -223,4 +223,8 @@ const notThere = (id: string) =>
   new Rejected('not-found', { what: 'order', id }, `there is no order ${JSON.stringify(id)}`)
 
 const wrongStatus = ({ id, status }: Order, wanted: OrderStatus) =>
-  new Rejected('order-status', { orderId: id, status, wanted }, `the order is ${status}: it can't become ${wanted}`)
+  new Rejected(
+    'order-status',
+    { orderId: id, orderStatus: status, wanted },
+    `the order is ${status}: it can't become ${wanted}`,
+  )
