@@ -33,11 +33,8 @@ export class Queue<Command> {
 
   /** So many at most, without those whose deadline has passed. */
   take(most: number): Job<Command>[] {
-    return this.#jobs.splice(0, most).filter((job) => {
-      if (performance.now() - job.since < this.#deadlineMs) return true
-      turnAway(job, `${this.#source} did not get to the command within ${this.#deadlineMs} ms`)
-      return false
-    })
+    const now = performance.now()
+    return this.#jobs.splice(0, most).filter((job) => this.#inTime(job, now))
   }
 
   /** At so many milliseconds each, those who came last will not be reached in time: they are told so now rather than then. */
@@ -52,7 +49,15 @@ export class Queue<Command> {
 
   /** Lets go those whom `takes` accepts. */
   offer(takes: (job: Job<Command>) => boolean): void {
-    this.#jobs = this.#jobs.filter((job) => !takes(job))
+    const now = performance.now()
+    this.#jobs = this.#jobs.filter((job) => this.#inTime(job, now) && !takes(job))
+  }
+
+  /** Turns away whose deadline has passed. */
+  #inTime(job: Job<Command>, now: number): boolean {
+    if (now - job.since < this.#deadlineMs) return true
+    turnAway(job, `${this.#source} did not get to the command within ${this.#deadlineMs} ms`)
+    return false
   }
 }
 
