@@ -98,6 +98,7 @@ test.each([
   ['/search?colour=red', 'colour', 'it takes q, '],
   ['/consumers?limit=3', 'limit', 'it takes none'],
   ['/customers?a=1', 'a', 'it takes email, limit, cursor'],
+  ['/products?limit=1&limit=2', 'limit', 'is given more than once'],
   ['/products?=3', '', 'it takes '],
   ['/products?__proto__=3', '__proto__', 'it takes '],
   ['/products?limit%00=3', 'limit\0', 'did you mean limit?'],

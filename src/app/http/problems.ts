@@ -123,6 +123,9 @@ function fields(validation: NonNullable<FastifyError['validation']>, part: Reque
     }
     const missing =
       issue.keyword === 'invalid_type' && given !== undefined && field !== '' && at(given, field) === undefined
+    // Such a parameter may come more than once only where its schema says so.
+    const twice = part === 'query' && /^invalid_(type|value)$/.test(issue.keyword) && Array.isArray(at(given, field))
+    if (twice) return [{ in: part, field: clip(field), message: 'is given more than once' }]
     return [{ in: part, field: clip(field), message: missing ? 'is missing' : (issue.message ?? 'is not valid') }]
   })
   const some = errors.slice(0, 50)

@@ -230,7 +230,7 @@ function observe(route: RouteOptions, duration: Histogram<'method' | 'route' | '
 function noSuchRoute(routes: readonly RouteEntry[], request: FastifyRequest): Rejected {
   const path = request.url.split('?', 1)[0] ?? ''
   const allow = [...new Set(routes.filter((route) => fits(route.url, path)).map((route) => route.method))].sort()
-  const shown = JSON.stringify(path.slice(0, 200))
+  const shown = JSON.stringify(request.originalUrl.split('?', 1)[0]?.slice(0, 200))
   if (allow.length === 0) return new Rejected('no-such-route', {}, `There is no path ${shown}.`)
   return new Rejected('method-not-allowed', { allow }, `${shown} takes ${allow.join(', ')}, not ${request.method}.`)
 }
