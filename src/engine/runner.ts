@@ -75,6 +75,8 @@ export class Runner {
   #limit = 0
   #refreshAt = 0
   #unwritten = false
+  /** Read, and not handled yet. */
+  #rest: { after: number; events: LoggedEvent[] } = { after: 0, events: [] }
   #writtenAt = 0
   #compared = false
   /** Events still to be handled with care: as many as may have been in the batch that ended the last owner. */
@@ -179,7 +181,7 @@ export class Runner {
 
   /** Reads what there is by now and handles it. */
   async #advance(claim: Claim, alone: boolean) {
-    const events = await this.#options.tail.read(this.#position, alone ? 1 : this.#limit)
+    const events = await this.#read(alone ? 1 : this.#limit)
     if (events.length === 0) return
     const now = performance.now()
     if (!events.some((event) => this.#step.concerns(event))) {
@@ -192,8 +194,16 @@ export class Runner {
       this.#unwritten = false
       this.#writtenAt = now
     }
+    this.#rest = { after: this.#position, events: events.filter(({ position }) => position > this.#position) }
     if (this.#careful <= 0) this.#limit = Math.min(this.#limit * 2, this.#most)
     else if ((this.#careful -= events.length) <= 0) await this.#calm(claim)
+  }
+
+  /** What the last step read and did not come to is not read again: a reaction commits long before the end of a slow batch. */
+  async #read(most: number): Promise<LoggedEvent[]> {
+    const { after, events } = this.#rest
+    if (after === this.#position && events.length > 0) return events.slice(0, most)
+    return this.#options.tail.read(this.#position, most)
   }
 
   run(signal: AbortSignal): Promise<void> {

@@ -5,6 +5,9 @@ import { type LoggedEvent, matches } from './event.ts'
 import { CHANNEL, headPosition, read as readLog } from './log.ts'
 
 const CHUNK = 5_000
+/** Characters of data read at once, about. How large events are shows in those read before: the first ones are few, then up to four times as many. */
+const READ_CHARACTERS = 4_000_000
+const FIRST_READ = 250
 /** What is kept in memory at most: events, and characters of their data. */
 const WINDOW_EVENTS = 10_000
 const WINDOW_CHARACTERS = 8_000_000
@@ -22,6 +25,8 @@ export class Tail {
   #characters = 0
   #observers: Observer[] = []
   #waiting = new Set<() => void>()
+  /** Events to be read from the database at once, as large as they are. */
+  #room = FIRST_READ
   #wake: () => void = () => {}
   /** Has seen the log up to `position`, and will see what follows. */
   #following = false
@@ -64,8 +69,17 @@ export class Tail {
       const from = after - first.position + 1
       return this.#window.slice(from, from + limit)
     }
-    const events = await readLog(this.#db, after, limit)
+    return this.#readLog(after, limit)
+  }
+
+  /** No more than there is memory for, at least one. */
+  async #readLog(after: number, limit: number): Promise<LoggedEvent[]> {
+    const events = await readLog(this.#db, after, Math.min(limit, this.#room))
     this.#note(events)
+    if (events.length > 0) {
+      const fits = READ_CHARACTERS / (events.reduce((sum, event) => sum + sizeOf(event), 1) / events.length)
+      this.#room = Math.max(1, Math.floor(Math.min(fits, Math.max(FIRST_READ, 4 * events.length))))
+    }
     return events
   }
 
@@ -142,10 +156,11 @@ export class Tail {
       if (end > 0) this.#note(await readLog(this.#db, end - 1, 1))
       this.position ??= end
     }
-    const read = await readLog(this.#db, this.position, CHUNK)
+    const asked = Math.min(CHUNK, this.#room)
+    const read = await this.#readLog(this.position, asked)
     this.#take(read)
     this.#takeEarly()
-    const whole = read.length < CHUNK
+    const whole = read.length < asked
     if (whole) this.#following = this.#running
     return !whole
   }
