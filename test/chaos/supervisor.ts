@@ -68,14 +68,15 @@ export function residentMib(pid: number): number {
 
 const shiftedClock = new URL('./shifted-clock.ts', import.meta.url).href
 
-/** Resolves when the host is ready for commands. `failpoints` as in LOCKSTEP_FAILPOINTS; `clockShiftsMs` makes its clock wrong, `jump` goes on to the next. */
+/** Resolves when the host is ready for commands. `failpoints` as in LOCKSTEP_FAILPOINTS; `clockShiftsMs` makes its clock wrong, `jump` goes on to the next; `node` are options of Node. */
 export async function startHost(
   url: string,
-  settings: Partial<HostSettings> & { failpoints?: string; clockShiftsMs?: number[] } = {},
+  settings: Partial<HostSettings> & { failpoints?: string; clockShiftsMs?: number[]; node?: string[] } = {},
 ): Promise<Host> {
   const {
     failpoints = '',
     clockShiftsMs,
+    node = [],
     consume = false,
     poison = false,
     snail = false,
@@ -83,7 +84,7 @@ export async function startHost(
     options = {},
   } = settings
   const child = fork(fileURLToPath(new URL('./host.ts', import.meta.url)), {
-    execArgv: clockShiftsMs ? ['--import', shiftedClock] : [],
+    execArgv: clockShiftsMs ? [...node, '--import', shiftedClock] : node,
     env: {
       PATH: process.env.PATH,
       CLOCK_SHIFTS_MS: clockShiftsMs?.join(),
