@@ -76,7 +76,12 @@ async function read(error: unknown): Promise<{ exit: Exit; what: string; next?: 
       next: '`lockstep doctor` looks at what it needs',
     }
   }
-  return { exit: exits.failed, what: messageOf(error), next: again }
+  const unusable = (error as { syscall?: unknown }).syscall === 'mkdir'
+  return {
+    exit: exits.failed,
+    what: messageOf(error),
+    next: unusable ? 'set LOCKSTEP_DATA to a folder that can be written to' : again,
+  }
 }
 
 const again = 'run it again with --debug for the details'
