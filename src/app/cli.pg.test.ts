@@ -288,7 +288,7 @@ test('caches are seen and cleared in the server that has them, wherever it answe
     lockstep(['caches', 'ls', '--url', 'http://127.0.0.1:1']),
     lockstep(['caches', 'ls'], { LOCKSTEP_TOKEN: 'foreign' }),
   ])
-  expect(table.stdout).toMatch(/^products .* memory +http:/m)
+  expect(table.stdout).toMatch(/^products .* memory +127\.0\.0\.1:\d+$/m)
   const products = JSON.parse(fields.stdout).find(({ name }: { name: string }) => name === 'products')
   expect(products).toMatchObject({ server: server.url, hits: expect.any(Number), hitRate: expect.any(Number) })
   expect(rehearsed).toMatchObject({ code: 0, stderr: expect.stringContaining('would be forgotten') })
