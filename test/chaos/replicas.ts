@@ -26,6 +26,11 @@ export interface Replicas {
   promote(): Promise<void>
 }
 
+const cleanUps: (() => Promise<void>)[] = []
+afterAll(async () => {
+  for (const cleanUp of cleanUps.splice(0)) await cleanUp()
+})
+
 const run = promisify(execFile)
 // A dead process is not a dead machine: what was written is in the kernel's hands.
 const settings = { fsync: 'off', shared_buffers: '32MB', wal_keep_size: '64MB', max_wal_size: '256MB' }
@@ -41,10 +46,10 @@ export async function startReplicas({ synchronous }: { synchronous: boolean }): 
   )
   const [primary, standby] = clusters as [Cluster, Cluster]
   const admins: Database[] = []
-  afterAll(async () => {
+  cleanUps.push(async () => {
     await Promise.allSettled(admins.map((admin) => admin.close()))
     for (const folder of folders) await killServer(folder)
-    await rm(directory, { recursive: true, force: true })
+    await rm(directory, { recursive: true, force: true, maxRetries: 5 })
   })
 
   await primary.create()
