@@ -17,6 +17,9 @@ export const detailKey = (productId: string) => `product:${productId}`
 /** Their keys would be those of the sync status of other products (A, §14): they are read as ever. */
 const unkept = (productId: string) => productId.startsWith('sync:')
 
+/** To be told of each write before its caller is; answers what it was told. */
+export type Written = <Done extends { versions: Record<string, number> }>(done: Done) => Done
+
 export class Details {
   readonly #db: Database
   readonly #cache: Cache | undefined

@@ -49,14 +49,14 @@ export async function readVariants(db: Sql, id: string): Promise<string | undefi
   return row?.variants
 }
 
-/** Those of these SKUs whose product is not for sale: a draft, or archived. Nobody's SKUs are inventory's to judge. */
-export async function restingOf(db: Sql, skus: string[]): Promise<Set<string>> {
-  const rows = await db<{ sku: string }>`
-    select s.sku
+/** Of these SKUs, whether their product is for sale: neither a draft nor archived. Nobody's SKUs are not in it: they are inventory's to judge. */
+export async function forSale(db: Sql, skus: string[]): Promise<Map<string, boolean>> {
+  const rows = await db<{ sku: string; active: boolean }>`
+    select s.sku, p.status = 'active' as active
     from   catalog.skus s
     join   catalog.products p on p.id = s.product_id
-    where  s.sku = any(string_to_array(${texts(skus)}, chr(30))) and p.status <> 'active'`
-  return new Set(rows.map(({ sku }) => sku))
+    where  s.sku = any(string_to_array(${texts(skus)}, chr(30)))`
+  return new Map(rows.map(({ sku, active }) => [sku, active]))
 }
 
 export interface ProductFilter {

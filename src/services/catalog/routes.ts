@@ -19,7 +19,7 @@ import {
 import { identifier, plainText } from '../../engine/text.ts'
 import { change, type Stocking } from './change.ts'
 import type { CatalogCommand } from './decider.ts'
-import type { Details } from './details.ts'
+import type { Details, Written } from './details.ts'
 import { fieldChange, product, type Variant, variant } from './events.ts'
 import { normalFields, normalProduct, productEntity, productInput, productPatch } from './product.ts'
 import * as read from './read.ts'
@@ -46,9 +46,10 @@ export function catalogRoutes(
   db: Database,
   details: Details,
   execute: Executor<CatalogCommand>['execute'],
+  written: Written,
   stocking?: Stocking,
 ): void {
-  writing(app, db, details, execute, stocking)
+  writing(app, db, execute, written, stocking)
   reading(app, db, details)
 }
 
@@ -56,8 +57,8 @@ export function catalogRoutes(
 function writing(
   app: App,
   db: Database,
-  details: Details,
   execute: Executor<CatalogCommand>['execute'],
+  written: Written,
   stocking: Stocking | undefined,
 ): void {
   app.post(
@@ -94,9 +95,7 @@ function writing(
       const { stock, ...patch } = request.body
       if (stock) {
         const command = { type: 'update', productId: id, fields: normalFields(patch) } as const
-        const done = details.written(
-          await change(db, command, stock, stocking, commandOptions(request, productEntity(id))),
-        )
+        const done = written(await change(db, command, stock, stocking, commandOptions(request, productEntity(id))))
         const entities = Object.entries(done.versions)
         return sendWritten(db, reply, done, {
           changes: entities.map(([entity, version]) => ({ entity, version, syncToken: syncToken(entity, version) })),

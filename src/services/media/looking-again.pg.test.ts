@@ -14,6 +14,7 @@ import { type TestEngine, testEngine } from '../../testing.ts'
 import { type CatalogService, catalogService } from '../catalog/service.ts'
 import { photo, type TestServer, testServer } from './media-testing.ts'
 import type { MediaNow } from './read.ts'
+import { RECIPE } from './recipe.ts'
 import { type MediaService, mediaService } from './service.ts'
 
 let server: TestServer
@@ -181,5 +182,5 @@ test('what an earlier recipe made is made anew by a look, whatever its server sa
   const [row] = await engine.db<{
     recipe: number
   }>`select recipe from media.assets where hash = ${(await hashOf('recipe')) ?? ''}`
-  expect([row?.recipe, image.given]).toEqual([2, 2])
+  expect([row?.recipe, image.given]).toEqual([RECIPE, 2])
 })

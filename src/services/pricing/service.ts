@@ -4,6 +4,7 @@ import type { Sql } from '../../engine/database.ts'
 import type { Executor } from '../../engine/executor.ts'
 import type { Finding } from '../../engine/finding.ts'
 import type { App } from '../../engine/http.ts'
+import { Remembered } from '../../engine/remembered.ts'
 import type { Engine, Service } from '../../engine/service.ts'
 import type { Money } from '../catalog/events.ts'
 import { type PricingCommand, pricingDecider } from './decider.ts'
@@ -11,7 +12,7 @@ import { pricesFollowCatalog } from './follow-catalog.ts'
 import { priceRoutes, type Quote, quoteOf, type Resting } from './price-routes.ts'
 import { promotionRoutes } from './promotion-routes.ts'
 import { PriceReader } from './read.ts'
-import { RememberedPrices } from './remembered.ts'
+
 import { Repricer } from './repricer.ts'
 import { ruleRoutes } from './rule-routes.ts'
 import { pricingStore } from './store.ts'
@@ -33,7 +34,7 @@ export function pricingService(engine: Engine, resting?: Resting): PricingServic
   const { execute } = engine.executor({ name: 'pricing', decider: pricingDecider, store: pricingStore() })
   const repricer = new Repricer(engine.db, execute, engine.log)
   const reader = new PriceReader(engine.db)
-  const sales = new RememberedPrices((skus) => reader.effective(skus))
+  const sales = new Remembered((skus) => reader.effective(skus))
   engine.observe(['price.*'], () => sales.forget())
   const changed = () => {
     sales.forget()

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
-import { RememberedPrices } from './remembered.ts'
+import { Remembered } from './remembered.ts'
 
 const euros = (amount: number) => ({ amount, currency: 'EUR' })
 
 test('a price is read once for all who ask within a moment, until it is told to have changed', async () => {
   let now = 100
   const asked: string[][] = []
-  const prices = new RememberedPrices(async (skus) => {
+  const prices = new Remembered(async (skus) => {
     asked.push(skus)
     return new Map(skus.filter((sku) => sku !== 'free').map((sku) => [sku, euros(now)]))
   })
@@ -20,7 +20,7 @@ test('a price is read once for all who ask within a moment, until it is told to 
 
 test('what was being read while the price changed is not kept', async () => {
   let answer: (price: number) => void = () => {}
-  const prices = new RememberedPrices(
+  const prices = new Remembered<ReturnType<typeof euros>>(
     ([sku = '']) => new Promise((resolve) => (answer = (amount) => resolve(new Map([[sku, euros(amount)]])))),
   )
   const slow = prices.of(['a'])
