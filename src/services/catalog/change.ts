@@ -1,10 +1,9 @@
 /** One change of a product for several owners: its fields are the catalog's, its counts inventory's; all of it is accepted or nothing. */
-import type { Sql } from '../../engine/database.ts'
 import type { CommandOptions } from '../../engine/executor.ts'
 import { invalidRequest } from '../../engine/http.ts'
 import type { AnySource, Deed, Joint } from '../../engine/joint.ts'
 import type { CatalogCommand } from './decider.ts'
-import { resting } from './leaving.ts'
+import { resting, type SkusOf } from './leaving.ts'
 import { productEntity, type StockCount } from './product.ts'
 import { catalogSource } from './store.ts'
 
@@ -27,7 +26,7 @@ export interface Changed {
 
 /** Without a stocking there are no counts to set: refused. */
 export async function change(
-  db: Sql,
+  skusOf: SkusOf,
   command: Extract<CatalogCommand, { type: 'update' }>,
   counts: StockCount[],
   stocking: Stocking | undefined,
@@ -38,7 +37,7 @@ export async function change(
   const { commands, versions } = await stocking.counting(productId, counts)
   const withSkus = [...new Set(counts.map(({ sku }) => sku))]
   const moves = commands.map((move): Deed => ({ source: stocking.stock, command: move }))
-  const rest = await resting(db, command, stocking)
+  const rest = await resting(command, stocking, skusOf)
   const executed = await stocking.joint.together(
     {
       scope: 'catalog',

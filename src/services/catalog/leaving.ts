@@ -3,24 +3,24 @@
  * that comes after it finds the stock resting, though nobody has heard of the event yet (document C, ProductDeletedEvent, as of the commit). Orders lock no
  * more than before: the few rows are held by whoever deletes, for one commit.
  */
-import type { Sql } from '../../engine/database.ts'
 import type { Executor } from '../../engine/executor.ts'
 import type { Deed } from '../../engine/joint.ts'
 import type { Stocking } from './change.ts'
 import type { CatalogCommand } from './decider.ts'
-import type { Variant } from './events.ts'
-import { readVariants } from './read.ts'
 import { catalogSource } from './store.ts'
+
+/** The SKUs of these products as they are now. Asked for many at once: most changes of variants are of prices, and lose none. */
+export type SkusOf = (productIds: string[]) => Promise<ReadonlyMap<string, string[]>>
 
 /** Without a stocking the stock hears of it afterwards, as it does of whole products put anew by an import. */
 export function executeWith(
-  db: Sql,
   execute: Executor<CatalogCommand>['execute'],
   stocking: Stocking | undefined,
+  skusOf: SkusOf,
 ): Executor<CatalogCommand>['execute'] {
   if (!stocking) return execute
   return async (command, options) => {
-    const deeds = await resting(db, command, stocking)
+    const deeds = await resting(command, stocking, skusOf)
     if (deeds.length === 0) return execute(command, options)
     return stocking.joint.together(
       {
@@ -35,11 +35,11 @@ export function executeWith(
 }
 
 /** What is asked of stock because the product will have these SKUs no more. One that it gets and loses in the same moment is left to inventory's follower. */
-export async function resting(db: Sql, command: CatalogCommand, { stock }: Stocking): Promise<Deed[]> {
+export async function resting(command: CatalogCommand, { stock }: Stocking, skusOf: SkusOf): Promise<Deed[]> {
   if (command.type !== 'delete' && !(command.type === 'update' && command.fields.variants)) return []
   const { productId } = command
-  const before = await readVariants(db, productId)
+  const before = (await skusOf([productId])).get(productId) ?? []
   const kept = new Set(command.type === 'update' ? command.fields.variants?.map(({ sku }) => sku) : [])
-  const skus = (JSON.parse(before ?? '[]') as Variant[]).map(({ sku }) => sku).filter((sku) => !kept.has(sku))
+  const skus = before.filter((sku) => !kept.has(sku))
   return skus.length === 0 ? [] : [{ source: stock, command: { type: 'deactivate', productId, skus } }]
 }

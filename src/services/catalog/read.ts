@@ -49,6 +49,15 @@ export async function readVariants(db: Sql, id: string): Promise<string | undefi
   return row?.variants
 }
 
+/** The SKUs of each of these products; those that are not there are left out. */
+export async function readSkus(db: Sql, ids: string[]): Promise<Map<string, string[]>> {
+  const rows = await db<{ id: string; skus: string[] }>`
+    select id, array(select variant ->> 'sku' from json_array_elements(state -> 'variants') as variant) as skus
+    from   catalog.products
+    where  id = any(string_to_array(${texts(ids)}, chr(30))) and not deleted`
+  return new Map(rows.map(({ id, skus }) => [id, skus]))
+}
+
 /** Of these SKUs, whether their product is for sale: neither a draft nor archived. Nobody's SKUs are not in it: they are inventory's to judge. */
 export async function forSale(db: Sql, skus: string[]): Promise<Map<string, boolean>> {
   const rows = await db<{ sku: string; active: boolean }>`

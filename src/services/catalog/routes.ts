@@ -61,6 +61,7 @@ function writing(
   written: Written,
   stocking: Stocking | undefined,
 ): void {
+  const skusOf = (ids: string[]) => read.readSkus(db, ids)
   app.post(
     '/products',
     { schema: { summary: 'Create a product', tags, body: productInput, response: { 201: view } }, config: admin },
@@ -95,7 +96,7 @@ function writing(
       const { stock, ...patch } = request.body
       if (stock) {
         const command = { type: 'update', productId: id, fields: normalFields(patch) } as const
-        const done = written(await change(db, command, stock, stocking, commandOptions(request, productEntity(id))))
+        const done = written(await change(skusOf, command, stock, stocking, commandOptions(request, productEntity(id))))
         const entities = Object.entries(done.versions)
         return sendWritten(db, reply, done, {
           changes: entities.map(([entity, version]) => ({ entity, version, syncToken: syncToken(entity, version) })),

@@ -11,7 +11,7 @@ import type { Stocking } from './change.ts'
 import type { CatalogCommand } from './decider.ts'
 import { Details, type Written } from './details.ts'
 import { executeWith } from './leaving.ts'
-import { forSale } from './read.ts'
+import { forSale, readSkus } from './read.ts'
 import { catalogRoutes } from './routes.ts'
 import { catalogSource } from './store.ts'
 
@@ -28,7 +28,11 @@ export interface CatalogService extends Service<App> {
 /** With a stocking, a change of a product may set what is on hand of it; with caches, reading one asks the database once. */
 export function catalogService(engine: Engine, stocking?: Stocking, caches?: Caches): CatalogService {
   const details = new Details(engine.db, engine, caches?.open('products'))
-  const leaving = executeWith(engine.db, engine.executor(catalogSource).execute, stocking)
+  const leaving = executeWith(
+    engine.executor(catalogSource).execute,
+    stocking,
+    inTurns((ids) => readSkus(engine.db, ids)),
+  )
   const sales = new Remembered(inTurns((skus) => forSale(engine.db, skus)))
   engine.observe(['product.*'], () => sales.forget())
   const written: Written = (done) => {
