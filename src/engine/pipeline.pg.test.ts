@@ -110,6 +110,8 @@ test('what is flushed is answered while what follows in the same turn is still a
     const second = session`select pg_sleep(60)`
     second.catch(() => {})
     expect([...(await first)]).toEqual([{ one: 1 }])
+    const sleeping = () => db<{ at: string }>`select wait_event as at from pg_stat_activity where pid = ${session.pid}`
+    await expect.poll(async () => [...(await sleeping())]).toEqual([{ at: 'PgSleep' }]) // a cancel before it began would find nothing
     await db`select pg_cancel_backend(${session.pid})`
     await expect(second).rejects.toMatchObject({ code: '57014' })
     await session`rollback`
