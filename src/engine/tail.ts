@@ -6,11 +6,11 @@ import { CHANNEL, headPosition, read as readLog } from './log.ts'
 
 const CHUNK = 5_000
 /** Characters of data read at once, about. How large events are shows in those read before: the first ones are few, then up to four times as many. */
-const READ_CHARACTERS = 4_000_000
+const READ_CHARACTERS = 500_000
 const FIRST_READ = 250
 /** What is kept in memory at most: events, and characters of their data. */
 const WINDOW_EVENTS = 10_000
-const WINDOW_CHARACTERS = 8_000_000
+const WINDOW_CHARACTERS = 4_000_000
 /** Milliseconds between two notifications of other processes at least: each takes a lock that all who notify share. */
 const ANNOUNCE_MS = 5
 
