@@ -1,11 +1,11 @@
 /** What every sale has to know of its SKUs, as prices: read a tenth of a second ago at most, and not before anything that this process has since heard of them. */
-import { LRUCache } from 'lru-cache'
-
 const rememberedMs = 100
+/** Beyond so many all are forgotten, which costs no more than to have remembered them. */
+const most = 10_000
 
 export class Remembered<Value extends {}> {
   readonly #read: (names: string[]) => Promise<ReadonlyMap<string, Value>>
-  readonly #kept = new LRUCache<string, Value>({ max: 10_000, ttl: rememberedMs, ttlResolution: 10 })
+  readonly #kept = new Map<string, { value: Value; until: number }>()
   #forgotten = 0
 
   constructor(read: (names: string[]) => Promise<ReadonlyMap<string, Value>>) {
@@ -22,16 +22,19 @@ export class Remembered<Value extends {}> {
   async of(names: string[]): Promise<Map<string, Value>> {
     const values = new Map<string, Value>()
     const unknown: string[] = []
+    const now = performance.now()
     for (const name of names) {
-      const value = this.#kept.get(name)
-      if (value === undefined) unknown.push(name)
-      else values.set(name, value)
+      const kept = this.#kept.get(name)
+      if (kept === undefined || kept.until <= now) unknown.push(name)
+      else values.set(name, kept.value)
     }
     if (unknown.length === 0) return values
     const since = this.#forgotten
-    for (const [name, value] of await this.#read(unknown)) {
+    const read = await this.#read(unknown)
+    if (this.#kept.size + read.size > most) this.#kept.clear()
+    for (const [name, value] of read) {
       values.set(name, value)
-      if (since === this.#forgotten) this.#kept.set(name, value)
+      if (since === this.#forgotten) this.#kept.set(name, { value, until: now + rememberedMs })
     }
     return values
   }
