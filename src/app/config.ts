@@ -175,7 +175,11 @@ const environment = z.object({
     '86400',
     'age at which what a link leads to is looked at again when a product names it again',
   ),
-  MEDIA_PRIVATE_HOSTS: setting(switched('on', 'off'), 'off', 'whether media may be fetched from the own network'),
+  MEDIA_PRIVATE_HOSTS: setting(
+    switched('on', 'off'),
+    'off',
+    'whether media may be fetched from this machine and private networks; link-local addresses, where clouds keep keys, never',
+  ),
 
   ANALYTICS_TIME_ZONE: setting(
     z.string().refine(isTimeZone).meta({ wants: 'the IANA name of a time zone' }),

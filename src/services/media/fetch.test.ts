@@ -151,6 +151,24 @@ test.each([
   expect(await refusal(link, { privateHosts: false })).toMatch(/^never: .* is at .*, which is no public address$/)
 })
 
+test.each([
+  'http://169.254.169.254/latest/meta-data',
+  'http://[::ffff:169.254.169.254]/',
+  'http://0xa9fea9fe/',
+  'http://[fe80::1]/',
+  'http://[64:ff9b::a9fe:a9fe]/',
+  'http://0.0.0.0/',
+  'http://100.100.100.200/',
+  'http://[fd00:ec2::254]/',
+])('where the own network may be fetched from, %s still may not, linked or led to', async (link) => {
+  const said = /^never: .* is at .*, which is neither a public address nor one of the own network$/
+  expect(await refusal(link)).toMatch(said)
+  const redirect = at(`/to/${encodeURIComponent(link)}`, (_, response) => {
+    response.writeHead(302, { location: link }).end()
+  })
+  expect(await refusal(redirect)).toMatch(said)
+})
+
 test('what is no web server is not asked', async () => {
   expect(await refusal('http://example.com:5432/', { privateHosts: false })).toBe(
     'never: port 5432 is not fetched from',

@@ -3,12 +3,12 @@ import http from 'node:http'
 import https from 'node:https'
 import { isIP } from 'node:net'
 import { GiveUp, RetryAfter } from '../../engine/verdict.ts'
-import { lookupPublic, refusePrivate } from './address.ts'
+import { lookupPublic, lookupPublicOrOwn, refuseAddress } from './address.ts'
 import { type Limits, refuseTooLarge, type Taken, takeIn } from './content.ts'
 
 export interface FetchOptions {
   limits: Limits
-  /** Machines of the own network may be fetched from: for development and tests. */
+  /** This machine and those of the own network may be fetched from, on any port: for development and tests. Link-local ones never. */
   privateHosts: boolean
   /** All of it must be here by then, redirects included. */
   timeoutMs: number
@@ -73,10 +73,8 @@ function get(
   if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new GiveUp(`${url.protocol} is not fetched`)
   if (url.username || url.password) throw new GiveUp('it has a user or a password in it')
   const host = url.hostname.replace(/^\[|\]$/g, '')
-  if (!privateHosts) {
-    if (!PORTS.includes(url.port)) throw new GiveUp(`port ${url.port} is not fetched from`)
-    if (isIP(host) > 0) refusePrivate(host, host) // an address is not looked up
-  }
+  if (!privateHosts && !PORTS.includes(url.port)) throw new GiveUp(`port ${url.port} is not fetched from`)
+  if (isIP(host) > 0) refuseAddress(host, host, privateHosts) // an address is not looked up
   const { request } = url.protocol === 'https:' ? https : http
   return new Promise((resolve, reject) => {
     const sent = request(url, {
@@ -90,7 +88,7 @@ function get(
       },
       maxHeaderSize: 16_384,
       signal,
-      ...(!privateHosts && { lookup: lookupPublic }),
+      lookup: privateHosts ? lookupPublicOrOwn : lookupPublic,
     })
     sent.on('response', resolve)
     sent.on('error', reject)
@@ -98,7 +96,7 @@ function get(
     sent.on('socket', (socket) =>
       socket.once('connect', () => {
         try {
-          if (!privateHosts) refusePrivate(host, socket.remoteAddress ?? '')
+          refuseAddress(host, socket.remoteAddress ?? '', privateHosts)
         } catch (refusal) {
           socket.destroy(refusal as Error)
         }
