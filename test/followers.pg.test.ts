@@ -129,7 +129,8 @@ test('a slug conflict is a failure of that product only', async () => {
   expect(await get('/v1/products/three/seo')).toMatchObject({ slug: 'another' })
   expect(await get('/v1/products/two/seo')).toMatchObject({
     code: 404,
-    detail: 'product "two" has no page: slug conflict: "same-title" belongs to product one',
+    detail:
+      'product "two" has no page: slug conflict: "same-title" belongs to product one: choose another slug with PUT /v1/products/two/slug',
   })
   const failures = await engine.db`select key, error from lockstep.failures where consumer = 'seo'`
   expect(failures).toMatchObject([{ key: 'two' }])

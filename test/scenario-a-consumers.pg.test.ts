@@ -321,7 +321,12 @@ describe('§9 SEO', () => {
     await story.until(status, {
       overallStatus: 'partial-failure',
       services: { seo: 'failed', search: 'done', inventory: 'done', pricing: 'done', collections: 'done' },
-      detail: { seo: { error: 'slug conflict: "twin" belongs to product first' } },
+      detail: {
+        seo: {
+          error:
+            'slug conflict: "twin" belongs to product first: choose another slug with PUT /v1/products/second/slug',
+        },
+      },
     })
     await story.change('first', { title: 'Only child' })
     await story.until(status, { overallStatus: 'completed', services: { seo: 'done' } })
@@ -331,9 +336,18 @@ describe('§9 SEO', () => {
     })
   })
 
-  test('a slug chosen by hand ends a conflict; one that another holds, or that is none, is refused', async () => {
+  test('a slug chosen by hand ends a conflict, by the route its dead letter names; one that another holds, or that is none, is refused', async () => {
     await story.product('third', { title: 'Same' })
     await story.product('fourth', { title: 'Same' })
+    const letters = async () => (await story.get('/dead-letters?key=fourth')).body
+    await story.until(letters, {
+      items: [
+        {
+          error:
+            'slug conflict: "same" belongs to product third: choose another slug with PUT /v1/products/fourth/slug',
+        },
+      ],
+    })
     expect(await story.send('PUT', '/products/fourth/slug', { slug: 'same' })).toMatchObject({
       code: 409,
       body: { productId: 'third' },
@@ -345,6 +359,7 @@ describe('§9 SEO', () => {
       body: { slug: 'another', syncToken: 'seo/fourth@1' },
     })
     await story.until(() => story.synced('fourth'), { overallStatus: 'completed' })
+    expect(await letters()).toMatchObject({ items: [] })
     expect((await story.get('/products/fourth/seo')).body).toMatchObject({ slug: 'another' })
   })
 

@@ -13,15 +13,21 @@ import { slugFrom, slugSource } from './slug.ts'
 
 const name = 'seo'
 
-/** Two products want one address: the failure of the one that came later, until the holder gives it up (A §9). */
+/**
+ * Two products want one address: the failure of the one that came later, until the holder gives it up or it is given another (A §9). The message
+ * names the route for that; it has the slug and no other word in quotes, for those who wait for the slug are found by it.
+ */
 export class SlugConflict extends Error {
   override name = 'SlugConflict'
-  constructor(slug: string, holder?: string) {
+  constructor(slug: string, conflict?: { holder: string; productId: string }) {
     super(
-      `slug conflict: ${quoted(slug)} ${holder === undefined ? 'is being taken now' : `belongs to product ${holder}`}`,
+      conflict
+        ? `slug conflict: ${quoted(slug)} belongs to product ${conflict.holder}: choose another slug with PUT ${routeOf(conflict.productId)}`
+        : `slug conflict: ${quoted(slug)} is being taken now`,
     )
   }
 }
+const routeOf = (productId: string) => `/v1/products/${encodeURIComponent(productId)}/slug`
 const quoted = (slug: string) => `"${slug}"`
 
 export interface Kept {
@@ -148,7 +154,7 @@ function refuseTaken(
   for (const { slug, productId } of moving) {
     if (slug === null) continue
     const holder = holders.get(slug) ?? productId
-    if (holder !== productId) refused.set(productId, new SlugConflict(slug, holder))
+    if (holder !== productId) refused.set(productId, new SlugConflict(slug, { holder, productId }))
     else holders.set(slug, productId)
   }
   if (refused.size > 0) throw new KeysFailed(refused)

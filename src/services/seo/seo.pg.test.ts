@@ -59,7 +59,7 @@ test('old slugs lead to the product, however often it was renamed, and back agai
 test('a slug of another live product is a failure that names its holder, and changes nothing', async () => {
   await apply(productEvent('a', 1, { title: 'Same' }))
   await expect(apply(productEvent('b', 1, { title: 'SAME!' }))).rejects.toThrow(
-    'slug conflict: "same" belongs to product a',
+    'slug conflict: "same" belongs to product a: choose another slug with PUT /v1/products/b/slug',
   )
   await expect(apply(productEvent('c', 1, { title: 'New' }), productEvent('d', 1, { title: 'new' }))).rejects.toThrow(
     'belongs to product c',
