@@ -102,7 +102,7 @@ describe('promotions', () => {
     const ended = begun
       .when({ type: 'reprice', productId: 'p1' }, at(10))
       .when({ type: 'end-promotion', id: 'week' }, at(11))
-    expect(ended.facts).toMatchObject([{ reprice: { subject: 'promotion/week' }, promotion: { status: 'ended' } }])
+    expect(ended.facts).toMatchObject([{ reprice: { subject: 'promotion/week' } }, { status: 'ended' }])
     const cause = (ended.facts[0] as Extract<PricingFact, { type: 'book.changed' }>).reprice?.cause
     expect(ended.when({ type: 'reprice', productId: 'p1', cause }, at(11)).events).toMatchObject([
       { type: 'price.promotion.ended', data: { prices: { A: { effective: 1_000 } } } },
@@ -115,9 +115,20 @@ describe('promotions', () => {
     expect(fact).not.toHaveProperty('reprice')
   })
 
-  test('one that would be over already is refused, and so is a second of the same id', () => {
+  test('one that would be over already is refused, and so is another of the same id', () => {
     given(book()).when({ type: 'create-promotion', promotion: week }, at(20)).rejected('promotion-over')
-    planned.when({ type: 'create-promotion', promotion: week }).rejected('already-exists', { id: 'week' })
+    const longer = { ...week, endsAt: '2026-01-01T00:00:30.000Z' }
+    planned.when({ type: 'create-promotion', promotion: longer }).rejected('already-exists', { id: 'week' })
+  })
+
+  test('planned again as it stands it is the same one, and once it has ended it does not come back, as it was or otherwise', () => {
+    const again = { type: 'create-promotion', promotion: week } as const
+    planned.when(again).answers({ id: 'week', created: false }).then()
+    const begun = planned.when({ type: 'begin-promotion', id: 'week' }, at(10))
+    begun.when(again, at(11)).answers({ id: 'week', created: false }).then()
+    const ended = begun.when({ type: 'end-promotion', id: 'week' }, at(12))
+    ended.when(again, at(13)).rejected('already-exists', { what: 'promotion', id: 'week' })
+    ended.when({ ...again, promotion: { ...week, name: 'Later' } }, at(13)).rejected('already-exists')
   })
 })
 

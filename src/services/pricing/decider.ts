@@ -8,6 +8,7 @@ import type { Promotion, Rule, Rulebook, RulePatch, Scope } from './rule.ts'
 import * as rulebook from './rulebook.ts'
 
 export const priceEntity = (productId: string) => `price/${productId}`
+export const promotionEntity = (id: string) => `promotion/${id}`
 /** The one rulebook, to change it, and to price by it: the first is held alone, the second shared. */
 export const RULEBOOK = 'rulebook'
 export const RULES = 'rules'
@@ -21,6 +22,7 @@ export type PricingCommand =
   /** `expected`: the version that the caller saw; another one is refused with `version-mismatch`. */
   | { type: 'change-rule'; id: string; patch: RulePatch; expected?: number | undefined }
   | { type: 'remove-rule'; id: string; expected?: number | undefined }
+  /** Said again as it stands it is the same one, and answers `created: false`; an id that has ended is not used again. */
   | { type: 'create-promotion'; promotion: Omit<Promotion, 'begun'> }
   /** Its time has come: products are to be priced anew. */
   | { type: 'begin-promotion'; id: string }
@@ -39,7 +41,9 @@ export type PricingFact =
   /** No events. The product changed in what only scopes look at. */
   | { type: 'product.noted'; entity: EntityId; state: PriceState }
   /** The rulebook after a change; `reprice` is what is to be priced anew for it. */
-  | { type: 'book.changed'; entity: EntityId; book: Rulebook; reprice?: Repricing; promotion?: Written }
+  | { type: 'book.changed'; entity: EntityId; book: Rulebook; reprice?: Repricing }
+  /** No event either: what becomes of it is told by prices. */
+  | ({ type: 'promotion.written'; entity: EntityId } & Written)
 
 /** Takes the place of what was left to do for the same subject. */
 export interface Repricing {
@@ -47,7 +51,8 @@ export interface Repricing {
   scopes: Scope[]
   cause?: Cause
 }
-interface Written {
+/** A promotion and where it stands; those that ended are kept. */
+export interface Written {
   promotion: Promotion
   status: 'scheduled' | 'running' | 'ended'
 }
@@ -55,7 +60,7 @@ interface Written {
 export interface PriceState extends Prices {
   product: PricedProduct
 }
-export type PricingState = PriceState | Rulebook
+export type PricingState = PriceState | Rulebook | Written
 
 type States = ReadonlyMap<EntityId, Versioned<PricingState>>
 
@@ -66,6 +71,11 @@ export const pricingDecider: Decider<PricingState, PricingCommand, PricingFact> 
         return [priceEntity(command.product.productId), RULES]
       case 'reprice':
         return [priceEntity(command.productId), RULES]
+      case 'create-promotion':
+        return [RULEBOOK, promotionEntity(command.promotion.id)]
+      case 'begin-promotion':
+      case 'end-promotion':
+        return [RULEBOOK, promotionEntity(command.id)]
       default:
         return [RULEBOOK]
     }
@@ -87,7 +97,12 @@ export const pricingDecider: Decider<PricingState, PricingCommand, PricingFact> 
       case 'remove-rule':
         return rulebook.removeRule(bookOf(states), command)
       case 'create-promotion':
-        return rulebook.createPromotion(bookOf(states), command.promotion, now)
+        return rulebook.createPromotion(
+          bookOf(states),
+          promotionOf(states, command.promotion.id),
+          command.promotion,
+          now,
+        )
       case 'begin-promotion':
         return rulebook.beginPromotion(bookOf(states), command.id)
       case 'end-promotion':
@@ -95,10 +110,15 @@ export const pricingDecider: Decider<PricingState, PricingCommand, PricingFact> 
     }
   },
 
-  evolve: (_state, fact) => (fact.type === 'book.changed' ? fact.book : fact.state),
+  evolve(_state, fact) {
+    if (fact.type === 'book.changed') return fact.book
+    if (fact.type === 'promotion.written') return { promotion: fact.promotion, status: fact.status }
+    return fact.state
+  },
 
   tell(fact, state) {
-    if (fact.type === 'book.changed' || fact.type === 'product.noted') return undefined
+    if (fact.type === 'book.changed' || fact.type === 'promotion.written' || fact.type === 'product.noted')
+      return undefined
     const { product, prices, problems } = state as PriceState
     const data: PriceData = { productId: product.productId, prices, problems, changes: fact.changes }
     return {
@@ -110,6 +130,8 @@ export const pricingDecider: Decider<PricingState, PricingCommand, PricingFact> 
 
 const priceState = (states: States, productId: string) =>
   states.get(priceEntity(productId))?.state as PriceState | undefined
+
+const promotionOf = (states: States, id: string) => states.get(promotionEntity(id))?.state as Written | undefined
 
 /** In a batch that changes it, the rulebook as the commands before left it. */
 const bookOf = (states: States) => (states.get(RULEBOOK) ?? states.get(RULES))?.state as Rulebook

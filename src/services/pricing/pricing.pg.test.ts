@@ -215,17 +215,24 @@ describe('who says which version he saw', () => {
   })
 })
 
-test('a promotion that ended may be planned again under its id, with other times', async () => {
+test('a request for a promotion that comes again makes no second one, and brings none back that ended', async () => {
   const { id, scope } = await product()
-  await call('POST', '/promotions', promotion({ id: `p-${id}`, scope }))
+  const body = promotion({ id: `p-${id}`, scope })
+  const planned = await call('POST', '/promotions', body)
+  await reprice()
+  const again = await call('POST', '/promotions', body)
+  expect([planned.status, again.status, again.body.status]).toEqual([201, 200, 'running'])
   await call('POST', `/promotions/p-${id}/end`)
   await reprice()
-  const [startsAt, endsAt] = [inSeconds(3_600), inSeconds(7_200)]
-  const again = await call('POST', '/promotions', promotion({ id: `p-${id}`, name: 'Later', scope, startsAt, endsAt }))
-  expect(again).toMatchObject({ status: 201, body: { status: 'scheduled', name: 'Later', startsAt, endsAt } })
+  const other = { ...body, name: 'Later', startsAt: inSeconds(3_600), endsAt: inSeconds(7_200) }
+  for (const late of [body, other])
+    expect(await call('POST', '/promotions', late)).toMatchObject({
+      status: 409,
+      body: { type: '/problems/already-exists', id: `p-${id}`, detail: expect.stringContaining('has ended') },
+    })
   await reprice()
-  expect((await call('GET', `/promotions/p-${id}`)).body.status).toBe('scheduled')
-  await call('POST', `/promotions/p-${id}/end`)
+  expect((await call('GET', `/promotions/p-${id}`)).body.status).toBe('ended')
+  expect((await pricesOf(id)).variants[0].effective).toBe(2_000)
 })
 
 test('a product that is new while a rule comes from another process is priced by it', async () => {

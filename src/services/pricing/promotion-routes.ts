@@ -55,7 +55,18 @@ export function promotionRoutes(
 
   app.post(
     '/promotions',
-    { schema: { summary: 'Plan a promotion', tags, body: promotionInput, response: { 201: view } }, config },
+    {
+      schema: {
+        summary: 'Plan a promotion',
+        description:
+          'One of an id of its own may be sent again: as long as it is planned or runs, and is the same, it is answered with 200. An id that was used otherwise, ' +
+          'by one that ended too, is refused with 409 `already-exists`: what has ended does not come back by a repeated request.',
+        tags,
+        body: promotionInput,
+        response: { 200: view, 201: view },
+      },
+      config,
+    },
     async (request, reply) => {
       const { body } = request
       const id = body.id ?? randomUUIDv7()
@@ -66,7 +77,10 @@ export function promotionRoutes(
       const promotion = { ...body, id, startsAt, endsAt }
       const { answer } = await execute({ type: 'create-promotion', promotion }, commandOptions(request))
       changed()
-      reply.code(201).header('location', `/v1/promotions/${encodeURIComponent(answer.id)}`)
+      // Answers given before repeats were told apart say nothing of it.
+      reply
+        .code(answer.created === false ? 200 : 201)
+        .header('location', `/v1/promotions/${encodeURIComponent(answer.id)}`)
       return shown(reply, answer.id)
     },
   )

@@ -1,7 +1,15 @@
 /** How the rulebook changes: rules made, changed and removed, promotions planned, begun and ended, and what is to be priced anew for it. */
 import { isDeepStrictEqual } from 'node:util'
 import { type Decision, Rejected } from '../../engine/decider.ts'
-import { type Cause, type PricingCommand, type PricingFact, type Repricing, RULEBOOK } from './decider.ts'
+import {
+  type Cause,
+  type PricingCommand,
+  type PricingFact,
+  promotionEntity,
+  type Repricing,
+  RULEBOOK,
+  type Written,
+} from './decider.ts'
 import { type Promotion, type Rule, type Rulebook, type Scope, versionOf } from './rule.ts'
 
 /** Rules, and promotions that have not ended: what every price is made by. */
@@ -10,7 +18,7 @@ const MOST = 1_000
 type BookFact = Extract<PricingFact, { type: 'book.changed' }>
 type Of<Type extends PricingCommand['type']> = Extract<PricingCommand, { type: Type }>
 
-const changed = (book: Rulebook, rest: Omit<BookFact, 'type' | 'entity' | 'book'>): BookFact => ({
+const changed = (book: Rulebook, rest: Pick<BookFact, 'reprice'> = {}): BookFact => ({
   type: 'book.changed',
   entity: RULEBOOK,
   book: { ...book, changes: nextVersion(book) },
@@ -50,17 +58,42 @@ export function removeRule(book: Rulebook, { id, expected }: Of<'remove-rule'>):
   return { facts: [changed({ ...book, rules }, { reprice: { subject: `rule/${id}`, scopes: [scope] } })] }
 }
 
-export function createPromotion(book: Rulebook, given: Omit<Promotion, 'begun'>, now: Date): Decision<PricingFact> {
-  mustBeFree('promotion', book.promotions, given.id)
+/**
+ * `known` is what was ever planned under its id. A request that comes again, as a client sends it who heard no answer, must not bring a discount back that
+ * somebody ended: an ended one's id stays its own.
+ */
+export function createPromotion(
+  book: Rulebook,
+  known: Written | undefined,
+  given: Omit<Promotion, 'begun'>,
+  now: Date,
+): Decision<PricingFact> {
+  const { id } = given
+  if (known?.status === 'ended') {
+    const message = `the promotion ${JSON.stringify(id)} has ended: plan another under an id of its own`
+    throw new Rejected('already-exists', { what: 'promotion', id }, message)
+  }
+  if (known && isDeepStrictEqual(asPlanned(known.promotion), asPlanned(given)))
+    return { facts: [], answer: { id, created: false } }
+  mustBeFree('promotion', book.promotions, id)
   if (Date.parse(given.endsAt) <= now.getTime())
     throw new Rejected('promotion-over', { id: given.id, endsAt: given.endsAt }, 'the promotion would be over already')
   const promotion: Promotion = { ...given, begun: false, version: nextVersion(book) }
   const promotions = [...book.promotions, promotion]
   return {
-    facts: [changed({ ...book, promotions }, { promotion: { promotion, status: 'scheduled' } })],
-    answer: { id: promotion.id },
+    facts: [changed({ ...book, promotions }), written(promotion, 'scheduled')],
+    answer: { id, created: true },
   }
 }
+
+const asPlanned = ({ begun, version, ...planned }: Partial<Promotion>) => planned
+
+const written = (promotion: Promotion, status: Written['status']): PricingFact => ({
+  type: 'promotion.written',
+  entity: promotionEntity(promotion.id),
+  promotion,
+  status,
+})
 
 export function beginPromotion(book: Rulebook, id: string): Decision<PricingFact> {
   const before = book.promotions.find((promotion) => promotion.id === id)
@@ -68,7 +101,7 @@ export function beginPromotion(book: Rulebook, id: string): Decision<PricingFact
   const promotion = { ...before, begun: true, version: nextVersion(book) }
   const promotions = book.promotions.map((one) => (one.id === id ? promotion : one))
   const reprice = repricingFor(promotion, 'price.promotion.applied')
-  return { facts: [changed({ ...book, promotions }, { reprice, promotion: { promotion, status: 'running' } })] }
+  return { facts: [changed({ ...book, promotions }, { reprice }), written(promotion, 'running')] }
 }
 
 /** Once its start has passed it may be on some price, even if it has not begun by itself yet. */
@@ -79,9 +112,9 @@ export function endPromotion(book: Rulebook, { id, expected }: Of<'end-promotion
   const promotion = { ...before, version: nextVersion(book) }
   const promotions = book.promotions.filter((one) => one.id !== id)
   const started = Date.parse(promotion.startsAt) <= now.getTime()
-  const reprice = started && { reprice: repricingFor(promotion, 'price.promotion.ended') }
+  const reprice = started ? { reprice: repricingFor(promotion, 'price.promotion.ended') } : {}
   return {
-    facts: [changed({ ...book, promotions }, { ...reprice, promotion: { promotion, status: 'ended' } })],
+    facts: [changed({ ...book, promotions }, reprice), written(promotion, 'ended')],
     answer: { id, version: promotion.version },
   }
 }

@@ -2,13 +2,23 @@
 import { numbers, texts } from '../../engine/columns.ts'
 import type { Sql } from '../../engine/database.ts'
 import type { Changed, EntityId, Store, Versioned } from '../../engine/decider.ts'
-import { type PriceState, type PricingFact, type PricingState, priceEntity, RULEBOOK, RULES } from './decider.ts'
+import {
+  type PriceState,
+  type PricingFact,
+  type PricingState,
+  priceEntity,
+  promotionEntity,
+  RULEBOOK,
+  RULES,
+  type Written,
+} from './decider.ts'
 import type { Rulebook } from './rule.ts'
 
 type Loaded = { states: Map<EntityId, Versioned<PricingState>>; blocked: EntityId[] }
 type ChangedPricing = Changed<PricingState, PricingFact>
 
-const prefix = priceEntity('')
+const namedBy = (ids: EntityId[], prefix: string) =>
+  ids.filter((id) => id.startsWith(prefix)).map((id) => id.slice(prefix.length))
 
 /** The rulebook as it was last read: its text travels again only when it has changed. */
 export class ReadRulebook {
@@ -33,10 +43,12 @@ export function pricingStore(): Store<PricingState, PricingFact> {
   return {
     async load(tx, ids, { skipLocked }) {
       const loaded: Loaded = { states: new Map(), blocked: [] }
-      const products = ids.filter((id) => id.startsWith(prefix)).map((id) => id.slice(prefix.length))
+      const products = namedBy(ids, priceEntity(''))
+      const promotions = namedBy(ids, promotionEntity(''))
       await Promise.all([
         products.length > 0 && loadPrices(tx, products, skipLocked, loaded),
         loadRulebook(tx, ids, read, skipLocked, loaded),
+        promotions.length > 0 && loadPromotions(tx, promotions, loaded),
       ])
       return loaded
     },
@@ -84,6 +96,14 @@ async function loadRulebook(tx: Sql, ids: EntityId[], read: ReadRulebook, skipLo
   else loaded.blocked.push(...asked)
 }
 
+/** Read behind the rulebook's lock, which whoever writes one holds alone. */
+async function loadPromotions(tx: Sql, ids: string[], { states }: Loaded) {
+  const rows = await tx<{ id: string; status: Written['status']; promotion: string }>`
+    select id, status, promotion from pricing.promotions where id = any(string_to_array(${texts(ids)}, chr(30)))`
+  for (const { id, status, promotion } of rows)
+    states.set(promotionEntity(id), { version: 0, state: { status, promotion: JSON.parse(promotion) } })
+}
+
 type Row = PriceState & { version: number }
 
 /** What is new is inserted plainly: two that did not see each other must not become one row with two first versions. */
@@ -91,7 +111,7 @@ function savePrices(tx: Sql, { states, facts }: ChangedPricing) {
   const born = new Set<EntityId>()
   const known = new Set<EntityId>()
   for (const { fact, version } of facts) {
-    if (fact.type === 'book.changed') continue
+    if (fact.type === 'book.changed' || fact.type === 'promotion.written') continue
     if (fact.type !== 'product.noted' && version === 1) born.add(fact.entity)
     else if (!born.has(fact.entity)) known.add(fact.entity)
   }
@@ -149,13 +169,13 @@ const updatePrices = (
 
 /** The promotions and what is to be priced anew, each as the batch's last word on it, and the book they leave. */
 function saveRulebook(tx: Sql, { facts }: ChangedPricing) {
-  const written = new Map<string, Extract<PricingFact, { type: 'book.changed' }>['promotion'] & object>()
+  const written = new Map<string, Written>()
   const repricings = new Map<string, Extract<PricingFact, { type: 'book.changed' }>['reprice'] & object>()
   let book: Rulebook | undefined
   for (const { fact } of facts) {
+    if (fact.type === 'promotion.written') written.set(fact.promotion.id, fact)
     if (fact.type !== 'book.changed') continue
     book = fact.book
-    if (fact.promotion) written.set(fact.promotion.promotion.id, fact.promotion)
     if (fact.reprice) {
       const before = repricings.get(fact.reprice.subject)
       repricings.set(fact.reprice.subject, {
