@@ -20,7 +20,7 @@ beforeAll(async () => {
   ])
   engine = made.engine
   const auth = openAuth({ secret: 'a secret of thirty-two bytes at least' })
-  admin = await auth.issueToken({ role: 'ADMIN', subject: 'test', ttlSeconds: 60 })
+  admin = await auth.issueToken({ role: 'ADMIN', subject: 'test', ttlSeconds: 600 })
   app = await buildServer({
     settings: httpDefaults,
     auth,

@@ -25,9 +25,11 @@ const answer = pageSchema(
     highlight: z.object({ title: z.string() }).optional(),
   }),
 ).extend({
-  total: z.int(),
-  totalIsExact: z.boolean(),
-  facetsAreExact: z.boolean(),
+  total: z.int().describe('exact up to 1,000, beyond it an estimate: totalIsExact'),
+  totalIsExact: z.boolean().describe('whether total was counted; false: estimated'),
+  facetsAreExact: z
+    .boolean()
+    .describe('whether every count of the facets was counted; false: some hundreds of more than 1,000 stood for all'),
   match: z.enum(['asked', 'corrected', 'some']).optional(),
   facets: z.object({
     category: counted(z.string()),

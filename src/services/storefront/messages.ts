@@ -27,6 +27,8 @@ export const messages = z.strictObject({
     search: words,
     searchHint: words,
     found: plural,
+    /** What was estimated rather than counted: `found` in short. */
+    about: words,
     nothing: words,
     empty: words,
     more: words,

@@ -8,7 +8,12 @@ import { localeQuery } from './routes.ts'
 import type { Storefront } from './storefront.ts'
 
 const FOLDER = new URL('./page/', import.meta.url)
-const FILES = { 'shop.css': 'text/css', 'shop.js': 'text/javascript', 'icon.svg': 'image/svg+xml' } as const
+const FILES = {
+  'shop.css': 'text/css',
+  'shop.js': 'text/javascript',
+  'wording.js': 'text/javascript',
+  'icon.svg': 'image/svg+xml',
+} as const
 
 /** Pictures may be wherever the catalog says they are; everything else comes from here. */
 const POLICY =

@@ -237,6 +237,7 @@ test('the shop’s page speaks the visitor’s language and takes nothing from e
   const [, words = ''] = /data-words="([^"]*)"/.exec(page.body) ?? []
   const told = JSON.parse(words.replace(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code))))
   const { body: script } = await app.inject('/shop/shop.js')
+  for (const [, file] of script.matchAll(/ from '\.([^']+)'/g)) expect(linked).toContain(`/shop${file}`)
   for (const [, word = ''] of script.matchAll(/\bwords\.(\w+)/g)) expect(told).toHaveProperty(word)
   await app.close()
   await engine.close()

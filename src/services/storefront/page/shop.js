@@ -1,5 +1,7 @@
 // The shop's page: a grid of products, found by words, told live.
 
+import { filled, foundInWords } from './wording.js'
+
 const words = JSON.parse(document.documentElement.dataset.words)
 const { locale } = words
 const at = (id) => document.getElementById(id)
@@ -20,12 +22,6 @@ let shown = []
 let next
 let stream
 let asked = 0
-
-const filled = (message, values) => message.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place)
-const plural = (forms, number) =>
-  filled(forms[new Intl.PluralRules(locale).select(number)] ?? forms.other, {
-    count: new Intl.NumberFormat(locale).format(number),
-  })
 
 const percent = new Intl.NumberFormat(locale, { style: 'percent' })
 
@@ -255,13 +251,13 @@ async function page(query, cursor) {
   const found = await get('/search', { q: query, limit: 24, cursor })
   const ids = found.items.map(({ id }) => id)
   const { items } = ids.length ? await get('/storefront/products', { products: ids.join(','), locale }) : { items: [] }
-  return { items, next: found.next, total: found.total }
+  return { items, next: found.next, total: found.total, exact: found.totalIsExact }
 }
 
 async function show(query, cursor) {
   const mine = ++asked
   try {
-    const { items, next: following, total } = await page(query, cursor)
+    const { items, next: following, total, exact = true } = await page(query, cursor)
     if (mine !== asked) return
     if (cursor === undefined) {
       shown = []
@@ -275,7 +271,7 @@ async function show(query, cursor) {
     note.hidden = shown.length > 0
     note.textContent = query === '' ? words.empty : filled(words.nothing, { query })
     const all = total ?? (next === undefined ? shown.length : undefined)
-    count.textContent = all === undefined ? '' : plural(words.found, all)
+    count.textContent = all === undefined ? '' : foundInWords(all, exact, words)
     follow()
   } catch {
     if (mine !== asked) return
