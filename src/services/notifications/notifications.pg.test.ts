@@ -136,6 +136,20 @@ describe('of stock', () => {
     }
   })
 
+  test('a stock that swings around its threshold is a mail at once and one for all that follows in a minute, with how it is', async () => {
+    await handle(low('a'))
+    const [first] = await mails()
+    await setState(first?.id ?? '', 'sent')
+    for (let n = 1; n <= 10; n++) await handle(low('a', 1 + 2 * n, n % 2 ? 2 : 3))
+    await handle(out('a', 30))
+    const all = await mails()
+    expect(all.map(({ state }) => state)).toEqual(['queued', 'sent'])
+    const { subject, text } = (await call('GET', `/${all[0]?.id}`)).body
+    expect(subject).toBe('Out of stock: a-1')
+    expect(text.match(/a-1: /g)).toHaveLength(1)
+    expect((await call('GET', '/stock-alerts')).body.items).toHaveLength(12)
+  })
+
   test('a mail that the server put off may be joined; one that may have arrived may not', async () => {
     await handle(low('a'))
     const [first] = await mails()
