@@ -223,6 +223,15 @@ test('a file’s orders stand at the prices they were sold at, and what is retur
   expect(await orders.verify(engine.db)).toEqual([])
 })
 
+test('orders of old are taken though what they sold is archived by now', async () => {
+  await take('Title,SKU,Price,Stock,Status\nOld jug,OLD1,9,5,archived\n')
+  await expect(
+    orders.execute({ type: 'place', orderId: 'o-1', lines: [{ sku: 'OLD1', quantity: 1, unitPrice: null }] }),
+  ).rejects.toMatchObject({ code: 'inactive-sku' })
+  expect((await replay('order,sku,quantity,price\no-1,OLD1,2,9\n')).counts).toEqual({ ordersTaken: 1 })
+  expect(await onHand('OLD1')).toEqual([['main', 3]])
+})
+
 test('an order that was rejected stays so, until it is asked for again', async () => {
   await take('Title,SKU,Price,Stock\nDesk,D1,1,1\n')
   const content = 'order,sku,quantity\nd-1,D1,3\n'

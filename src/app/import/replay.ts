@@ -106,7 +106,8 @@ export class Replay {
     if (sold.length > 0) {
       const lines = sold.map(({ sku, quantity, price }) => ({ sku, quantity, unitPrice: this.#priceOf(price) }))
       const { id: orderId, customer } = order
-      const command = { type: 'place', orderId, ...(customer !== '' && { customerId: customer }), lines } as const
+      const buyer = customer === '' ? {} : { customerId: customer }
+      const command = { type: 'place', orderId, ...buyer, lines, imported: true } as const
       this.#placed.at(orderId, order.line)
       await this.#execute('orders', order.line, orderId, [command], `order:${orderId}`, order.sold)
     } else if (order.sold.size > 0) this.#report.count('ordersRefused')

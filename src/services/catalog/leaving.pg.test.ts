@@ -83,15 +83,17 @@ test('a variant that its product loses is sold no more from then on, the others 
 test.each([
   'archived',
   'draft',
-])('what is %s is not for sale at once: not ordered at the price of now, not reserved, not quoted', async (status) => {
+])('what is %s is not for sale at once: not ordered, at whatever price, not reserved, not quoted', async (status) => {
   const key = { 'idempotency-key': `before-${id}` }
   const before = await order(a, {}, key)
   expect(before.status).toBe(201)
   expect((await call('PATCH', `/products/${id}`, { status })).status).toBe(200)
-  for (const refused of [await order(a), await reserve(a), await quote(a)]) expect(refused).toMatchObject(inactive(a))
-  // What was sold before is answered as then, and who names a price has somebody's word for it.
+  for (const refused of [await order(a), await order(a, { unitPrice: price }), await reserve(a), await quote(a)])
+    expect(refused).toMatchObject(inactive(a))
+  // What was sold before is answered as then, and who brings an order of old says so.
   expect(await order(a, {}, key)).toEqual(before)
-  expect((await order(a, { unitPrice: price })).status).toBe(201)
+  const old = { lines: [{ sku: a, quantity: 1, unitPrice: price }], imported: true }
+  expect((await call('POST', '/orders', old)).status).toBe(201)
   await call('PATCH', `/products/${id}`, { status: 'active' })
   expect([(await order(a)).status, (await reserve(a)).status]).toEqual([201, 201])
 })

@@ -7,15 +7,22 @@ export interface LineToSell {
   /** Whole units; repeated SKUs are summed. */
   quantity: number
   /**
-   * What one unit is sold at. Left out it is sold as the shop sells it: if it is for sale now, for what it costs now, or null when nobody knows. Given, it is
-   * somebody's word, and null is none.
+   * What one unit is sold at. Left out: what it costs now, or null when nobody knows. Given, it is somebody's word, and null is none; it makes nothing for
+   * sale that is not.
    */
   unitPrice?: Money | null
 }
 
 export type OrdersCommand =
   /** Sells all lines at once, or none. Throws `insufficient-stock` with the short lines, `unknown-sku`, `inactive-sku`, `already-exists`. */
-  | { type: 'place'; orderId: string; customerId?: string; lines: LineToSell[] }
+  | {
+      type: 'place'
+      orderId: string
+      customerId?: string
+      lines: LineToSell[]
+      /** It was made elsewhere, or long ago: what is a draft or archived by now is sold all the same. */
+      imported?: boolean
+    }
   /**
    * Sells what a reservation of this order (`reserve` with the same orderId) holds, all of it; the lines say at which prices. Again with the same
    * reservation: the first answer. Throws `reservation-expired`, `reservation-released`, `reservation-mismatch`, `not-found`, `already-exists`.

@@ -28,6 +28,7 @@ const input = z.strictObject({
   customerId: identifier.optional(),
   /** Without a unit price: what it costs now. */
   lines: lines({ unitPrice: givenMoney.nullable().optional() }),
+  imported: z.boolean().optional(),
 })
 const returnInput = z.strictObject({ returnId: identifier.optional(), lines: lines({}).optional(), reason })
 const cancelInput = z.strictObject({ reason }).nullish()
@@ -90,14 +91,31 @@ function writing(app: App, execute: Executor<OrdersCommand>['execute']): void {
 
   app.post(
     '/orders',
-    { schema: { summary: 'Place an order: all lines or none', tags, body: input, response: { 201: placed } }, config },
+    {
+      schema: {
+        summary: 'Place an order: all lines or none',
+        description:
+          'A line of what is a draft or archived is refused with 409 `inactive-sku`, whatever price it names, unless the order is `imported`: made elsewhere ' +
+          'or long ago, it is kept as it was.',
+        tags,
+        body: input,
+        response: { 201: placed },
+      },
+      config,
+    },
     async (request, reply) => {
-      const { orderId = randomUUIDv7(), customerId, lines } = request.body
+      const { orderId = randomUUIDv7(), customerId, lines, imported = false } = request.body
       const options = commandOptions(request)
       // An order with an id of its own may be sent again without a key: the same order gets the same answer.
       if (request.body.orderId !== undefined) options.key ??= `order:${orderId}`
       const fingerprint = `order ${JSON.stringify(request.body)}`
-      const command: OrdersCommand = { type: 'place', orderId, lines, ...(customerId !== undefined && { customerId }) }
+      const command: OrdersCommand = {
+        type: 'place',
+        orderId,
+        lines,
+        ...(customerId !== undefined && { customerId }),
+        ...(imported && { imported }),
+      }
       const executed = await execute(command, { ...options, fingerprint })
       const order = executed.answer as OrderAnswer
       const entity = orderEntity(order.orderId)

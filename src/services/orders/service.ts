@@ -75,13 +75,15 @@ function executeWith({ joint, stock, pricesOf, resting = async () => none }: Sel
       case 'confirm': {
         const { customerId } = command
         const reservationId = command.type === 'confirm' ? command.reservationId : null
-        // Without waiting where nothing is to be asked: commands stay in the order in which they were given.
-        const open = command.lines.filter((line) => line.unitPrice === undefined).map(({ sku }) => sku)
+        // Without waiting where nothing is to be asked: imported orders stay in the order in which they were given.
+        const isPriced = command.lines.every((line) => line.unitPrice !== undefined)
+        // A reservation was made of what was for sale then, and is kept.
+        const skus = command.type === 'place' && !command.imported ? command.lines.map(({ sku }) => sku) : []
         const [lines, rests] =
-          open.length > 0
-            ? await Promise.all([priced(command.lines, ask), command.type === 'place' ? resting(open) : none])
-            : [command.lines, none]
-        const refused = open.filter((sku) => rests.has(sku))
+          isPriced && skus.length === 0
+            ? [command.lines, none]
+            : await Promise.all([priced(command.lines, ask), skus.length > 0 ? resting(skus) : none])
+        const refused = skus.filter((sku) => rests.has(sku))
         const deed: OrderDeed = { type: 'open', orderId, customerId: customerId ?? null, reservationId, lines, by }
         const move =
           command.type === 'confirm'
