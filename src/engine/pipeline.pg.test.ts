@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { overhear } from '../../test/chaos/overhear.ts'
 import { createTestDatabase } from '../../test/database.ts'
 import { type Database, openDatabase, type Session } from './database.ts'
 
@@ -116,6 +117,19 @@ test('what is flushed is answered while what follows in the same turn is still a
     await expect(second).rejects.toMatchObject({ code: '57014' })
     await session`rollback`
   }))
+
+test('what is flushed has left before the rest of its turn begins', async () => {
+  const { url } = await createTestDatabase()
+  const wire = await overhear(url, 'here and now')
+  const db = openDatabase(wire.url)
+  const session = await db.reserve()
+  const first = session<{ text: string }>`select 'here and now' as text`
+  session.flush()
+  expect(wire.hasHeard()).toBe(true) // this thread has not moved on
+  expect([...(await first)]).toEqual([{ text: 'here and now' }])
+  session.release()
+  await db.close()
+})
 
 test('there is no commit if what travels with it fails', async () => {
   const db = await open()

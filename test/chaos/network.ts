@@ -21,6 +21,8 @@ export interface Wire {
   swallowFrom(text: string): Promise<void>
   /** Resets the next connection whose server answers with this text, instead of handing the answer on. Resolves when it happened. */
   loseAnswer(text: string): Promise<void>
+  /** Keeps back what the server of the next connection that answers with this text sends, from that answer on. Resolves when it happened. */
+  holdAnswer(text: string): Promise<HeldAnswer>
   /** From now on so large a share of what the server sends is lost, and its connection reset. */
   loseShare(share: number, random: () => number): void
   /** Connections made from now on lead to another server; the present ones stay as they are. */
@@ -31,13 +33,25 @@ export interface Wire {
   heal(): void
 }
 
+export interface HeldAnswer {
+  /** Has the client sent this text by now, without having heard the answer? */
+  hasSent(text: string): boolean
+  /** Hands on what was kept back. */
+  release(): void
+}
+
 interface Link {
   client: Socket
   server: Socket
   swallowed: boolean
+  /** What the server sent and the client does not hear yet. */
+  held: Buffer[] | undefined
+  /** What the client sent since answers are held back. */
+  sent: Buffer[]
 }
 
-export async function openWire(serverUrl: string): Promise<Wire> {
+/** With a delay, everything takes so many milliseconds more, each way. */
+export async function openWire(serverUrl: string, { delayMs = 0 } = {}): Promise<Wire> {
   let target = new URL(serverUrl)
   const links = new Set<Link>()
   let accepted = 0
@@ -46,15 +60,30 @@ export async function openWire(serverUrl: string): Promise<Wire> {
   let budget: { left: number; how: 'reset' | 'close' } | undefined
   let swallow: { text: Buffer; done: () => void } | undefined
   let lose: { text: Buffer; done: () => void } | undefined
+  let hold: { text: Buffer; done: (held: HeldAnswer) => void } | undefined
   let loses = () => false
 
   const end = (link: Link, how: 'reset' | 'close') => {
     links.delete(link)
     for (const socket of [link.client, link.server]) how === 'reset' ? socket.resetAndDestroy() : socket.end()
   }
-  const pass = (to: Socket, bytes: Buffer) => {
+  // Timers of one length come in the order they were set.
+  const later = (work: () => void) => void (delayMs === 0 ? work() : setTimeout(work, delayMs))
+  const pass = (to: Socket, bytes: Buffer) => later(() => passNow(to, bytes))
+  const passNow = (to: Socket, bytes: Buffer) => {
     if (pieces === 0) return void to.write(bytes)
     for (let at = 0; at < bytes.length; at += pieces) to.write(bytes.subarray(at, at + pieces))
+  }
+
+  const holdFrom = (link: Link, bytes: Buffer): HeldAnswer => {
+    const held = (link.held = [bytes])
+    return {
+      hasSent: (text) => Buffer.concat(link.sent).includes(text),
+      release() {
+        link.held = undefined
+        for (const answer of held) pass(link.client, answer)
+      },
+    }
   }
 
   const server = createServer({ noDelay: true }, (client) => {
@@ -64,10 +93,13 @@ export async function openWire(serverUrl: string): Promise<Wire> {
       client,
       server: connect({ host: target.hostname, port: Number(target.port), noDelay: true }),
       swallowed: false,
+      held: undefined,
+      sent: [],
     }
     links.add(link)
     client.on('data', (bytes) => {
       if (link.swallowed) return
+      if (hold || link.held) link.sent.push(bytes)
       const at = swallow ? bytes.indexOf(swallow.text) : -1
       if (at < 0) return pass(link.server, bytes)
       link.swallowed = true
@@ -77,6 +109,12 @@ export async function openWire(serverUrl: string): Promise<Wire> {
     })
     link.server.on('data', (bytes) => {
       if (link.swallowed) return
+      if (link.held) return void link.held.push(bytes)
+      if (hold && bytes.includes(hold.text)) {
+        hold.done(holdFrom(link, bytes))
+        hold = undefined
+        return
+      }
       if (lose && bytes.includes(lose.text)) {
         lose.done()
         lose = undefined
@@ -97,7 +135,7 @@ export async function openWire(serverUrl: string): Promise<Wire> {
       socket.on('close', () => {
         if (link.swallowed && links.has(link)) return // nobody hears of it
         links.delete(link)
-        other.destroy()
+        later(() => other.destroy())
       })
     }
   })
@@ -123,6 +161,7 @@ export async function openWire(serverUrl: string): Promise<Wire> {
     },
     swallowFrom: (text) => new Promise((done) => (swallow = { text: Buffer.from(text), done })),
     loseAnswer: (text) => new Promise((done) => (lose = { text: Buffer.from(text), done })),
+    holdAnswer: (text) => new Promise((done) => (hold = { text: Buffer.from(text), done })),
     loseShare: (share, random) => void (loses = () => random() < share),
     repoint: (serverUrl) => void (target = new URL(serverUrl)),
     slice: (bytes) => void (pieces = bytes),
