@@ -40,6 +40,7 @@ test('nothing set gives the embedded mode with the values of the documents', () 
       retry: { attempts: 3, firstMs: 200, maxMs: 30_000 },
       handlerTimeoutMs: 10_000,
       standbyMs: 1_500,
+      cutOffMs: 10_000,
       lockTimeoutMs: 2_000,
       retentionDays: undefined,
     },

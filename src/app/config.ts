@@ -1,6 +1,6 @@
 /** The configuration: read from the environment, checked as a whole, handed on as one plain object. */
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { link, readFile, rm, writeFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
@@ -8,6 +8,7 @@ import { isTimeZone } from '../services/analytics/days.ts'
 import { type StrategyName, strategies } from '../services/inventory/allocation.ts'
 import { behaviours } from '../services/payments/providers/development.ts'
 import { type ProviderName, providers } from '../services/payments/service.ts'
+import { makeFolder } from './folder.ts'
 
 const day = 86_400
 
@@ -154,6 +155,11 @@ const environment = z.object({
   ),
 
   STOREFRONT_LOW_STOCK_THRESHOLD: setting(whole(0, 1e9), '10', 'quantity shown as low stock in the storefront (C)'),
+  LOCKSTEP_CACHE_CUT_OFF_SECONDS: setting(
+    whole(1, day),
+    '10',
+    'how long a process that can not read the log still answers from its caches as if nothing had changed',
+  ),
   STOREFRONT_CACHE_LOW_SECONDS: setting(whole(0, day), '60', 'life of a cached availability with low stock (C)'),
   STOREFRONT_CACHE_SECONDS: setting(whole(0, day), '300', 'life of any other cached availability (C)'),
   STOREFRONT_WITHOUT_INVENTORY: setting(
@@ -268,7 +274,7 @@ export async function jwtSecret(
   const file = join(config.dataDirectory, 'jwt-secret')
   const kept = await readFile(file, 'utf8').catch(() => undefined)
   if (kept === undefined) {
-    await mkdir(config.dataDirectory, { recursive: true })
+    await makeFolder(config.dataDirectory)
     const draft = `${file}.${randomBytes(4).toString('hex')}`
     await writeFile(draft, randomBytes(32).toString('base64url'), { mode: 0o600, flush: true })
     try {
@@ -312,6 +318,7 @@ function grouped(values: Values) {
       },
       handlerTimeoutMs: values.LOCKSTEP_HANDLER_TIMEOUT_MS,
       standbyMs: values.LOCKSTEP_STANDBY_MS,
+      cutOffMs: values.LOCKSTEP_CACHE_CUT_OFF_SECONDS * 1_000,
       lockTimeoutMs: values.LOCKSTEP_LOCK_TIMEOUT_MS,
       retentionDays: values.LOCKSTEP_RETENTION_DAYS,
     },

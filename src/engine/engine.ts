@@ -28,6 +28,8 @@ export interface EngineOptions {
   handlerTimeoutMs?: number
   /** A process that has not beaten for so long is taken for dead. */
   standbyMs?: number
+  /** A process that could not read the log to its end for so long is cut off: it no longer goes by what it has heard. */
+  cutOffMs?: number
   lockTimeoutMs?: number
   /** A command not begun after so long is turned away. */
   deadlineMs?: number
@@ -97,7 +99,10 @@ export class Engine implements EngineForServices {
   }
 
   get observing(): boolean {
-    return this.tail.position !== undefined
+    const { position, seenAt } = this.tail
+    return (
+      position !== undefined && seenAt !== undefined && performance.now() - seenAt < (this.#options.cutOffMs ?? 10_000)
+    )
   }
 
   /** Applies the schemas and makes the consumers known; consumers new to the database begin at the log's start, or at its end if they say so. */

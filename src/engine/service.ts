@@ -17,7 +17,7 @@ export interface Engine {
    * nothing retried. For caches in memory; everything else is a consumer.
    */
   observe(on: string[], seen: (events: LoggedEvent[]) => void): void
-  /** Is whatever commits from now on told to observers? Not before the process has found the log's end. */
+  /** Is whatever commits told to observers? Not before the process has found the log's end, nor while it is cut off from it. */
   readonly observing: boolean
   /** Has consumers of this process look at their failures at once: a key was handed back, or is to be tried again. */
   refresh(consumer?: string): void

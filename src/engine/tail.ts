@@ -19,6 +19,8 @@ type Observer = { on: string[]; seen: (events: LoggedEvent[]) => void }
 export class Tail {
   /** The newest position seen. Undefined until started. */
   position: number | undefined
+  /** What had committed by then was seen. Milliseconds on the monotonic clock; undefined until the log's end was found. */
+  seenAt: number | undefined
   /** The last event that anybody in this process has seen or was told of: a log without it has lost commits. */
   newest: LoggedEvent | undefined
   #window: LoggedEvent[] = []
@@ -151,6 +153,7 @@ export class Tail {
 
   /** Reads what is new once; true when there may be more. */
   async runOnce(): Promise<boolean> {
+    const now = performance.now()
     if (this.position === undefined) {
       const end = await headPosition(this.#db)
       if (end > 0) this.#note(await readLog(this.#db, end - 1, 1))
@@ -161,7 +164,10 @@ export class Tail {
     this.#take(read)
     this.#takeEarly()
     const whole = read.length < asked
-    if (whole) this.#following = this.#running
+    if (whole) {
+      this.#following = this.#running
+      this.seenAt = now
+    }
     return !whole
   }
 

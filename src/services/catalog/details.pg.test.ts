@@ -20,19 +20,29 @@ interface Process {
   catalog: CatalogService
   details: Details
   caches: Caches
+  /** From here on it hears of nothing. */
+  cutOff: () => void
 }
 
 /** As one process has it: with its own connections and memory, hearing of what commits. */
-async function startProcess(kind: 'memory' | 'redis', db?: (engine: Engine) => Database): Promise<Process> {
+async function startProcess(
+  kind: 'memory' | 'redis',
+  db?: (engine: Engine) => Database,
+  cutOffMs?: number,
+): Promise<Process> {
   let caches: Caches | undefined
   let details: Details | undefined
-  const { engine, services } = await testEngine(url, (engine) => {
-    caches = new Caches(engine.log, kind === 'redis' ? redis.url : undefined)
-    const catalog = catalogService(engine, undefined, caches)
-    const cache = caches.get('products')
-    details = new Details(db?.(engine) ?? engine.db, engine, cache)
-    return [catalog] as const
-  })
+  const { engine, services } = await testEngine(
+    url,
+    (engine) => {
+      caches = new Caches(engine.log, kind === 'redis' ? redis.url : undefined)
+      const catalog = catalogService(engine, undefined, caches)
+      const cache = caches.get('products')
+      details = new Details(db?.(engine) ?? engine.db, engine, cache)
+      return [catalog] as const
+    },
+    cutOffMs === undefined ? {} : { cutOffMs },
+  )
   const stop = new AbortController()
   const running = engine.tail.run(stop.signal)
   ends.push(async () => {
@@ -43,7 +53,13 @@ async function startProcess(kind: 'memory' | 'redis', db?: (engine: Engine) => D
   })
   await caches?.ready()
   while (!engine.observing) await new Promise(setImmediate)
-  return { engine, catalog: services[0], details: details as Details, caches: caches as Caches }
+  return {
+    engine,
+    catalog: services[0],
+    details: details as Details,
+    caches: caches as Caches,
+    cutOff: () => stop.abort(),
+  }
 }
 
 const create = ({ catalog }: Process, id: string, title: string) =>
@@ -141,7 +157,20 @@ test.each([
   const drop = two.caches.get('products')
   if (drop) drop.drop = async () => {}
   await retitle(two, id, 'New')
-  await expect.poll(() => titleOf(one, id), { timeout: 10_000 }).toBe('New')
+  await expect.poll(() => titleOf(one, id)).toBe('New')
+})
+
+test('a process that is cut off from the log answers nothing that it kept, until it has heard of all it missed', async () => {
+  const [one, two] = [await startProcess('memory', undefined, 1_000), await startProcess('memory')]
+  await create(one, 'bench', 'Old')
+  expect(await titleOf(one, 'bench')).toBe('Old')
+  one.cutOff()
+  await expect.poll(() => one.engine.observing, { timeout: 10_000 }).toBe(false)
+  await retitle(two, 'bench', 'New')
+  expect(await titleOf(one, 'bench')).toBe('New')
+  const heard = async () => !(await one.engine.tail.runOnce()) && one.engine.observing
+  await expect.poll(heard, { timeout: 10_000 }).toBe(true)
+  expect(await titleOf(one, 'bench')).toBe('New')
 })
 
 test('it stands in Redis under product:{productId}, for 300 seconds, and is deleted when the product or its stock changes', async () => {
@@ -179,6 +208,6 @@ test('while Redis is gone products are read and written, and what changed meanwh
   await retitle(one, 'rug', 'New')
   expect(await titleOf(one, 'rug')).toBe('New')
   await redis.start()
-  await expect.poll(() => one.caches.fallback, { timeout: 10_000 }).toBe(false)
+  await expect.poll(() => one.caches.fallback).toBe(false)
   expect(await titleOf(one, 'rug')).toBe('New')
 })

@@ -1,6 +1,7 @@
 /**
  * A product as it is, kept under document B's key (Cache Invalidation Strategy). A change drops it before its writer is answered; of what another
- * process changed this one hears within milliseconds, and answers the product of before until then.
+ * process changed this one hears within milliseconds, and answers the product of before until then. A process that is cut off from the log for
+ * longer than LOCKSTEP_CACHE_CUT_OFF_SECONDS asks the database, or says that it can't.
  */
 import type { Cache } from '../../engine/cache/cache.ts'
 import type { Database } from '../../engine/database.ts'

@@ -26,7 +26,7 @@ export function storefrontService(
   const { db, log } = engine
   const settings = { ...storefrontDefaults, ...options }
   const cache = caches.open('availability')
-  const storefront = new Storefront(db, log, settings, cache)
+  const storefront = new Storefront(db, log, settings, cache, () => engine.observing)
   engine.observe(['stock.*', 'product.*'], (events) => {
     // What can't be dropped can't be read either: then every question goes to inventory.
     cache.drop([...new Set(events.map(({ key }) => tagOf(key)))]).catch(() => {})

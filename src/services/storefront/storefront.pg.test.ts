@@ -62,6 +62,23 @@ test('a page shows the product, which variants are there, and its availability',
   expect(page).not.toHaveProperty('status')
 })
 
+test('who does not hear of changes asks inventory each time; without it, what was known comes before what is assumed', async () => {
+  let hears = true
+  storefront = new Storefront(db, log, settings, cache, () => hears)
+  const message = async () => (await storefront.availability('a', 1)).message
+  inventory = async () => holds(3)
+  expect(await message()).toBe('Only 3 left in stock - order soon')
+  inventory = async () => holds(2)
+  expect(await message()).toBe('Only 3 left in stock - order soon')
+  hears = false
+  expect([await message(), asked]).toEqual(['Only 2 left in stock - order soon', 2])
+  inventory = () => Promise.reject(new Error('away'))
+  expect(await message()).toBe('Only 3 left in stock - order soon')
+  expect(await storefront.availability('b', 1)).toMatchObject({ message: 'In Stock' })
+  settings.withoutInventory = 'refuse'
+  await expect(message()).rejects.toMatchObject({ name: 'Unavailable' })
+})
+
 test('an older or repeated version changes nothing, and what is not active or deleted is not found', async () => {
   await apply(productEvent('a', 3, { title: 'Third' }), stockEvent('a', 2, 1))
   await apply(productEvent('a', 2, { title: 'Second' }), stockEvent('a', 1, 0))

@@ -47,13 +47,22 @@ export class Storefront {
   private readonly log: Logger
   private readonly settings: StorefrontSettings
   private readonly cache: Cache
+  private readonly hears: () => boolean
   private complainedAt = Number.NEGATIVE_INFINITY
 
-  constructor(db: Database, log: Logger, settings: StorefrontSettings, cache: Cache) {
+  /** While it does not hear of changes, the cache is asked only when inventory can't be. */
+  constructor(
+    db: Database,
+    log: Logger,
+    settings: StorefrontSettings,
+    cache: Cache,
+    hears: () => boolean = () => true,
+  ) {
     this.db = db
     this.log = log
     this.settings = settings
     this.cache = cache
+    this.hears = hears
   }
 
   language(wanted?: string): Language {
@@ -95,22 +104,21 @@ export class Storefront {
     this.log.error({ err: error, productId }, `inventory could not be asked; ${then}`)
   }
 
-  /** Throws `unavailable` when inventory can't be asked and nothing is to be assumed. */
+  /** Throws `unavailable` when inventory can't be asked and nothing is to be assumed; what was true a while ago comes before what is assumed. */
   private async holding(productId: string, quantity: number): Promise<Holding> {
     const { lowStockThreshold, cacheLowSeconds, cacheSeconds, withoutInventory } = this.settings
+    const place = placeOf(productId, quantity)
+    const ask = async () => {
+      const inventory = await this.settings.inventory(productId)
+      const low = inventory.isLowStock || inventory.totalQuantityAvailable <= lowStockThreshold
+      return { value: holdingOf(inventory, quantity, lowStockThreshold), seconds: low ? cacheLowSeconds : cacheSeconds }
+    }
     try {
-      return await this.cache.fetch(placeOf(productId, quantity), async () => {
-        const inventory = await this.settings.inventory(productId)
-        const low = inventory.isLowStock || inventory.totalQuantityAvailable <= lowStockThreshold
-        return {
-          value: holdingOf(inventory, quantity, lowStockThreshold),
-          seconds: low ? cacheLowSeconds : cacheSeconds,
-        }
-      })
+      return this.hears() ? await this.cache.fetch(place, ask) : (await ask()).value
     } catch (error) {
       const assuming = withoutInventory === 'available'
       this.complain(error, productId, assuming)
-      if (assuming) return assumed
+      if (assuming) return this.cache.fetch<Holding>(place, () => Promise.reject(error)).catch(() => assumed)
       throw new Unavailable('inventory can not be asked at the moment', { productId })
     }
   }
