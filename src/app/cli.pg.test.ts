@@ -369,12 +369,14 @@ test('what is written while nobody serves is told to wait, and done at the next 
 })
 
 test('what is misspelt is guessed, what is set wrong is named', async () => {
-  const [command, service, setting, option] = await Promise.all([
+  const [command, service, setting, option, folder] = await Promise.all([
     lockstep(['statsu']),
     lockstep(['serve', 'serach']),
     lockstep(['serve'], { PORT: 'http' }),
     lockstep(['status', '--ouput', 'json']),
+    lockstep(['serve'], { LOCKSTEP_DATA: program }),
   ])
+  expect(folder).toMatchObject({ code: 2, stderr: expect.stringMatching(/LOCKSTEP_DATA can not be kept.*next/s) })
   expect(command).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('Did you mean status?') })
   expect(service).toMatchObject({ code: 2, stderr: expect.stringContaining('did you mean search?') })
   expect(setting).toMatchObject({ code: 2, stderr: expect.stringContaining('PORT must be') })

@@ -1,7 +1,8 @@
 /** What the program needs of its surroundings, each looked at, with what to do when it is not right. */
-import { access, constants, mkdir, statfs } from 'node:fs/promises'
+import { statfs } from 'node:fs/promises'
 import type { Database } from '../engine/database.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
+import { makeFolder } from './folder.ts'
 
 export interface Checked {
   what: string
@@ -47,8 +48,7 @@ export async function checkMachine(env: Environment): Promise<Checked[]> {
 
 async function checkFolder(folder: string): Promise<Checked[]> {
   try {
-    await mkdir(folder, { recursive: true })
-    await access(folder, constants.W_OK)
+    await makeFolder(folder)
   } catch (error) {
     return [
       {

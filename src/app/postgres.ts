@@ -4,11 +4,12 @@
  * process that ends without having closed, as after a second Ctrl-C, a small one of its own does so.
  */
 import { spawn } from 'node:child_process'
-import { mkdir, realpath } from 'node:fs/promises'
+import { realpath } from 'node:fs/promises'
 import { dirname, extname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Client } from 'pg'
+import { makeFolder } from './folder.ts'
 import { serverAccount } from './postgres-account.ts'
 import { Cluster, type Programs } from './postgres-cluster.ts'
 
@@ -143,13 +144,9 @@ export async function findPrograms(): Promise<Programs> {
 }
 
 async function enterDirectory(path: string): Promise<string> {
-  try {
-    await mkdir(dirname(path), { recursive: true }) // left open: under root the server's user has to pass through it
-    await mkdir(path, { recursive: true, mode: 0o700 })
-    return await realpath(path)
-  } catch (error) {
-    throw new Error(`cannot use ${path} for the database, set LOCKSTEP_DATA to another folder: ${message(error)}`)
-  }
+  await makeFolder(dirname(path)) // left open: under root the server's user has to pass through it
+  await makeFolder(path, 0o700)
+  return await realpath(path)
 }
 
 /** Connects and takes the shared lock; undefined while the server is still starting, or when somebody is stopping it. */

@@ -1,5 +1,4 @@
 /** The system on its database: what `serve` and every command open, use and close. */
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { Engine, type EngineOptions } from '../engine/engine.ts'
@@ -7,6 +6,7 @@ import type { App } from '../engine/http.ts'
 import type { Service } from '../engine/service.ts'
 import type { Config } from './config.ts'
 import { Disk } from './disk.ts'
+import { makeFolder } from './folder.ts'
 import type { EmbeddedPostgres } from './postgres.ts'
 import { type ServiceName, type Services, serviceNames, wire } from './services.ts'
 
@@ -63,7 +63,7 @@ export async function openSystem(config: Config, options: SystemOptions): Promis
 
 async function openPostgres(config: Config, log: Logger): Promise<EmbeddedPostgres | undefined> {
   if (!config.embedded) return undefined
-  await mkdir(config.dataDirectory, { recursive: true })
+  await makeFolder(config.dataDirectory)
   const { openEmbeddedPostgres } = await import('./postgres.ts')
   // That it comes up is said by whoever opens it; what it says later, such as that it had to be started again, nobody expects.
   let open = false

@@ -50,6 +50,8 @@ async function read(error: unknown): Promise<{ exit: Exit; what: string; next?: 
   switch (error.name) {
     case 'ConfigError':
       return { exit: exits.usage, what: error.message, next: 'correct it; `lockstep config` lists all settings' }
+    case 'FolderUnusable':
+      return { exit: exits.usage, what: error.message, next: 'set LOCKSTEP_DATA to a folder that can be written to' }
     case 'ImportRefused':
       return { exit: exits.failed, what: error.message, next: 'add --help to see how files are read' }
     case 'Unavailable':
@@ -76,12 +78,7 @@ async function read(error: unknown): Promise<{ exit: Exit; what: string; next?: 
       next: '`lockstep doctor` looks at what it needs',
     }
   }
-  const unusable = (error as { syscall?: unknown }).syscall === 'mkdir'
-  return {
-    exit: exits.failed,
-    what: messageOf(error),
-    next: unusable ? 'set LOCKSTEP_DATA to a folder that can be written to' : again,
-  }
+  return { exit: exits.failed, what: messageOf(error), next: again }
 }
 
 const again = 'run it again with --debug for the details'
