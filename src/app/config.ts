@@ -9,7 +9,6 @@ import { type StrategyName, strategies } from '../services/inventory/allocation.
 import { behaviours } from '../services/payments/providers/development.ts'
 import { type ProviderName, providers } from '../services/payments/service.ts'
 import { makeFolder } from './folder.ts'
-import { makeFolder } from './folder.ts'
 
 const day = 86_400
 
