@@ -4,8 +4,11 @@ import { sellingServices } from '../../../test/selling.ts'
 import { type TestServer, testServer } from '../../app/http/server-testing.ts'
 import { type TestEngine, testEngine } from '../../testing.ts'
 import type { InventoryService } from '../inventory/service.ts'
+import { normalProduct } from './product.ts'
+import type { CatalogService } from './service.ts'
 
 let engine: TestEngine
+let catalog: CatalogService
 let inventory: InventoryService
 let server: TestServer
 let authorization: string
@@ -13,7 +16,7 @@ let authorization: string
 beforeAll(async () => {
   const made = await testEngine((await createTestDatabase()).url, sellingServices)
   engine = made.engine
-  inventory = made.services[1]
+  ;[catalog, inventory] = made.services
   server = await testServer({
     shop: false,
     routes: (app) => made.services.forEach((service) => void service.routes?.(app)),
@@ -78,6 +81,27 @@ test('a variant that its product loses is sold no more from then on, the others 
   expect(await reserve(a)).toMatchObject(inactive(a))
   await engine.settle()
   expect((await order(b)).status).toBe(201)
+})
+
+test('a variant that is not in what an import puts is sold no more from then on, and a product may get it in the same file', async () => {
+  const put = (productId: string, ...skus: string[]) =>
+    catalog.execute({
+      type: 'put',
+      product: normalProduct({ id: productId, title: 'Kit', variants: skus.map((sku) => ({ sku, price })) }),
+    })
+  expect((await put(id, a)).answer.outcome).toBe('updated')
+  expect(await order(b)).toMatchObject(inactive(b))
+  expect(await reserve(b)).toMatchObject(inactive(b))
+  expect((await order(a)).status).toBe(201)
+  const told = await stockEvents()
+  await engine.settle()
+  expect(await stockEvents()).toBe(told)
+  await put(id, a, b)
+  await engine.settle()
+  expect((await order(b)).status).toBe(201)
+  // One loses it and another gets it, both under way at once: carried out in their order.
+  const outcomes = await Promise.all([put(id, a), put(`other-${id}`, b)])
+  expect(outcomes.map(({ answer }) => answer.outcome)).toEqual(['updated', 'created'])
 })
 
 test.each([

@@ -4,7 +4,7 @@ import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
 import type { Database } from '../../engine/database.ts'
 import { type Data, syncToken } from '../../engine/event.ts'
-import type { Executor } from '../../engine/executor.ts'
+import type { CommandOptions, Executor } from '../../engine/executor.ts'
 import {
   type App,
   commandOptions,
@@ -17,11 +17,11 @@ import {
   placeIn,
 } from '../../engine/http.ts'
 import { identifier, plainText } from '../../engine/text.ts'
-import { change, type Stocking } from './change.ts'
+import type { Changed } from './change.ts'
 import type { CatalogCommand } from './decider.ts'
-import type { Details, Written } from './details.ts'
+import type { Details } from './details.ts'
 import { fieldChange, product, type Variant, variant } from './events.ts'
-import { normalFields, normalProduct, productEntity, productInput, productPatch } from './product.ts'
+import { normalFields, normalProduct, productEntity, productInput, productPatch, type StockCount } from './product.ts'
 import * as read from './read.ts'
 
 const tags = ['products']
@@ -41,27 +41,26 @@ const entry = z.object({
   changes: z.array(fieldChange).nullable(),
 })
 
+/** Changes a product and what is on hand of its SKUs. */
+export type Change = (
+  command: Extract<CatalogCommand, { type: 'update' }>,
+  counts: StockCount[],
+  options: CommandOptions,
+) => Promise<Changed>
+
 export function catalogRoutes(
   app: App,
   db: Database,
   details: Details,
   execute: Executor<CatalogCommand>['execute'],
-  written: Written,
-  stocking?: Stocking,
+  change: Change,
 ): void {
-  writing(app, db, execute, written, stocking)
+  writing(app, db, execute, change)
   reading(app, db, details)
 }
 
 /** Every write answers with the product it made, its version as ETag and its sync token. */
-function writing(
-  app: App,
-  db: Database,
-  execute: Executor<CatalogCommand>['execute'],
-  written: Written,
-  stocking: Stocking | undefined,
-): void {
-  const skusOf = (ids: string[]) => read.readSkus(db, ids)
+function writing(app: App, db: Database, execute: Executor<CatalogCommand>['execute'], change: Change): void {
   app.post(
     '/products',
     { schema: { summary: 'Create a product', tags, body: productInput, response: { 201: view } }, config: admin },
@@ -96,7 +95,7 @@ function writing(
       const { stock, ...patch } = request.body
       if (stock) {
         const command = { type: 'update', productId: id, fields: normalFields(patch) } as const
-        const done = written(await change(skusOf, command, stock, stocking, commandOptions(request, productEntity(id))))
+        const done = await change(command, stock, commandOptions(request, productEntity(id)))
         const entities = Object.entries(done.versions)
         return sendWritten(db, reply, done, {
           changes: entities.map(([entity, version]) => ({ entity, version, syncToken: syncToken(entity, version) })),

@@ -7,7 +7,7 @@ import { inTurns } from '../../engine/in-turns.ts'
 import { Remembered } from '../../engine/remembered.ts'
 import type { Engine, Service } from '../../engine/service.ts'
 import { availabilityFollowsStock } from './availability.ts'
-import type { Stocking } from './change.ts'
+import { change, type Stocking } from './change.ts'
 import type { CatalogCommand } from './decider.ts'
 import { Details, type Written } from './details.ts'
 import { executeWith } from './leaving.ts'
@@ -28,11 +28,10 @@ export interface CatalogService extends Service<App> {
 /** With a stocking, a change of a product may set what is on hand of it; with caches, reading one asks the database once. */
 export function catalogService(engine: Engine, stocking?: Stocking, caches?: Caches): CatalogService {
   const details = new Details(engine.db, engine, caches?.open('products'))
-  const leaving = executeWith(
-    engine.executor(catalogSource).execute,
-    stocking,
-    inTurns((ids) => readSkus(engine.db, ids)),
-  )
+  const skusOf = inTurns((ids) => readSkus(engine.db, ids))
+  // Beside the stock all go through one executor, in the order in which they were given, whether stock has a part in them or not.
+  const alone = stocking ? stocking.joint.of<CatalogCommand>(catalogSource) : engine.executor(catalogSource).execute
+  const leaving = executeWith(alone, stocking, skusOf)
   const sales = new Remembered(inTurns((skus) => forSale(engine.db, skus)))
   engine.observe(['product.*'], () => sales.forget())
   const written: Written = (done) => {
@@ -44,7 +43,10 @@ export function catalogService(engine: Engine, stocking?: Stocking, caches?: Cac
     name: 'catalog',
     schema: new URL('./schema/', import.meta.url),
     consumers: [availabilityFollowsStock(execute)],
-    routes: (app) => catalogRoutes(app, engine.db, details, execute, written, stocking),
+    routes: (app) =>
+      catalogRoutes(app, engine.db, details, execute, async (command, counts, options) =>
+        written(await change(skusOf, command, counts, stocking, options)),
+      ),
     execute,
     async resting(skus) {
       const active = await sales.of(skus)
