@@ -313,7 +313,9 @@ test('an import reports by line, and the same file again changes nothing', async
   expect(again.counts).toMatchObject({ productsUnchanged: 1 })
   expect((await lockstep(['wait', 'product/mug@1'])).code).toBe(0)
   const missing = await lockstep(['import', join(directory, 'nowhere.csv')])
-  expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining('nowhere.csv') })
+  expect(missing).toMatchObject({ code: 3, stderr: expect.stringContaining('nowhere.csv') })
+  const near = await lockstep(['import-orders', join(directory, 'produtcs.csv')])
+  expect(near).toMatchObject({ code: 3, stderr: expect.stringContaining(`did you mean ${file}?`) })
 })
 
 test('verify ends with 0 while all is well, and with 6 when a projection is not as its source', async () => {

@@ -1,12 +1,12 @@
 /** `lockstep feeds`: what comes from other systems; run a feed, see what it would do, say yes or no to what is held. */
 import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
 import { Command, Option } from 'commander'
 import { paint, paintAside } from '../colours.ts'
 import type { FeedView } from '../feeds/feeds.ts'
 import type { Run } from '../feeds/runs.ts'
 import type { ShownChange } from '../feeds/views.ts'
 import { exits, Failure } from './failure.ts'
+import { mustBeFile } from './given-file.ts'
 import { examples } from './help.ts'
 import { type Column, cut, grouped, lasting, oneLine, printList, printOne, say, table } from './output.ts'
 import { progressView } from './progress.ts'
@@ -84,8 +84,7 @@ async function runOne(session: Session, name: string, file: string | undefined, 
     import('../feeds/source.ts'),
   ])
   await feedOf(db, name)
-  if (file !== undefined && !(await stat(file).catch(() => undefined))?.isFile())
-    throw new Failure(exits.failed, `there is no file ${file}`)
+  if (file !== undefined) await mustBeFile(file)
   const origin = file === undefined ? ('request' as const) : ('upload' as const)
   const { force: forced, dryRun, asOf } = options
   const { id } = await startRun(db, { feed: name, origin, startedBy: 'cli', forced, dryRun, asOf })

@@ -4,6 +4,7 @@ import type { CatalogueOptions } from '../import/catalogue.ts'
 import type { OrdersOptions } from '../import/orders.ts'
 import type { Report } from '../import/report.ts'
 import { exits } from './failure.ts'
+import { mustBeFile } from './given-file.ts'
 import { examples } from './help.ts'
 import { printOne } from './output.ts'
 import { progressView } from './progress.ts'
@@ -22,14 +23,15 @@ export function importCommand(): Command {
         .env('LOCKSTEP_IMPORT_STOCK'),
     )
     .addOption(new Option('--decimal-mark <mark>', 'where prices such as 1,299 have two readings').choices(['.', ',']))
-    .action((file: string) =>
-      inSystem(command, (session) =>
+    .action(async (file: string) => {
+      await mustBeFile(file)
+      await inSystem(command, (session) =>
         take(command, session, async (shop, watch) => {
           const { importCatalogue } = await import('../import/catalogue.ts')
           return importCatalogue({ ...command.opts<Omit<CatalogueOptions, 'file'>>(), file, ...watch }, shop)
         }),
-      ),
-    )
+      )
+    })
   return examples(
     command,
     'lockstep import products_export.csv',
@@ -48,14 +50,15 @@ export function importOrdersCommand(): Command {
       ),
     )
     .option('--retry-rejected', 'try again what was rejected when the file first came')
-    .action((file: string) =>
-      inSystem(command, (session) =>
+    .action(async (file: string) => {
+      await mustBeFile(file)
+      await inSystem(command, (session) =>
         take(command, session, async (shop, watch) => {
           const { importOrders } = await import('../import/orders.ts')
           return importOrders({ ...command.opts<Omit<OrdersOptions, 'file'>>(), file, ...watch }, shop)
         }),
-      ),
-    )
+      )
+    })
   return examples(
     command,
     'lockstep import-orders orders.csv',
