@@ -2,7 +2,7 @@
 import type { RouteOptions } from 'fastify'
 import { z } from 'zod'
 import { type FieldError, invalidRequest } from '../../engine/http.ts'
-import { correctable, nearest } from '../../services/search/spelling.ts'
+import { unknownName } from './unknown-names.ts'
 
 /** Errors told of one request. */
 const TOLD = 20
@@ -25,7 +25,8 @@ export function queryCheck(route: RouteOptions): ((query: unknown) => void) | un
     for (const name in query as object) {
       if (names.has(name)) continue
       errors ??= []
-      if (errors.length < TOLD) errors.push({ in: 'query', field: clip(name), message: unknown(name, known) })
+      if (errors.length < TOLD)
+        errors.push({ in: 'query', field: clip(name), message: unknownName(name, 'parameter', known) })
     }
     if (errors) throw invalidRequest(...errors)
   }
@@ -37,18 +38,5 @@ function parametersOf(schema: unknown, route: string): string[] {
   if (schema instanceof z.ZodObject) return Object.keys(schema.shape)
   throw new TypeError(`the query of ${route} must be a Zod object, so that its parameters are known`)
 }
-
-function unknown(name: string, known: string[]): string {
-  // page_size and PageSize are pageSize.
-  const like = Object.fromEntries(known.map((each) => [folded(each), each]))
-  const [near = ''] = correctable(name) ? nearest(folded(name), Object.keys(like)) : []
-  const meant = like[near]
-  if (meant !== undefined) return `is not a parameter of this; did you mean ${meant}?`
-  return known.length === 0
-    ? 'is not a parameter of this; it takes none'
-    : `is not a parameter of this; it takes ${known.join(', ')}`
-}
-
-const folded = (name: string) => name.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
 
 const clip = (name: string) => (name.length > 200 ? `${name.slice(0, 200).toWellFormed()}…` : name)

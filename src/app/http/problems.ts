@@ -5,6 +5,7 @@ import { Rejected } from '../../engine/decider.ts'
 import type { FieldError, RequestPart } from '../../engine/http.ts'
 import { OutcomeUnknown, Unavailable } from '../../engine/unavailable.ts'
 import { catalogue } from './problem-catalogue.ts'
+import { fieldsAt, unknownName } from './unknown-names.ts'
 
 export interface Problem {
   type: string
@@ -70,7 +71,10 @@ function refusalOf(error: unknown, request: FastifyRequest): Refusal {
     const part = partOf[validationContext ?? ''] ?? 'body'
     return part === 'body' && request.body == null
       ? one('json', '', 'is missing; send a JSON object')
-      : fields(validation, part, part === 'body' ? request.body : part === 'query' ? request.query : undefined)
+      : fields(validation, part, {
+          value: part === 'body' ? request.body : part === 'query' ? request.query : undefined,
+          schema: part === 'body' ? request.routeOptions.schema?.body : undefined,
+        })
   }
   return framework[code ?? '']?.(error, request) ?? database(error, request) ?? { code: 'internal' }
 }
@@ -110,15 +114,20 @@ const summary = (errors: FieldError[]) => {
 }
 
 /** Zod's issues as fields: `lines.0.quantity`. An unknown field is named itself, not the object it was found in; what is not given is missing. */
-function fields(validation: NonNullable<FastifyError['validation']>, part: RequestPart, given: unknown): Refusal {
+function fields(
+  validation: NonNullable<FastifyError['validation']>,
+  part: RequestPart,
+  { value: given, schema }: { value: unknown; schema: unknown },
+): Refusal {
   const errors = validation.flatMap((issue): FieldError[] => {
     const field = issue.instancePath.slice(1).replaceAll('/', '.')
     const unknown = issue.keyword === 'unrecognized_keys' ? issue.params?.keys : undefined
     if (Array.isArray(unknown)) {
+      const known = fieldsAt(schema, field === '' ? [] : field.split('.'))
       return unknown.slice(0, 20).map((key) => ({
         in: part,
         field: clip(field === '' ? String(key) : `${field}.${key}`),
-        message: 'is not a field of this',
+        message: known ? unknownName(String(key), 'field', known) : 'is not a field of this',
       }))
     }
     const missing =
