@@ -5,6 +5,7 @@ import { createJsonSchemaTransform } from 'fastify-type-provider-zod'
 import type { App } from '../../engine/http.ts'
 import { chapters, docsPage } from './docs-page.ts'
 import { withMeanings } from './meanings.ts'
+import { headersOf } from './request-headers.ts'
 
 const toJsonSchema = createJsonSchemaTransform({})
 
@@ -30,12 +31,14 @@ export async function openApi(app: App, { version }: { version: string }): Promi
       const { route } = document
       if (!route.schema || hidden(route)) return { schema: { hide: true }, url: document.url }
       const { params, querystring, ...schema } = toJsonSchema(document).schema as FastifySchema
+      const headers = headersOf(String(route.method), document.url)
       const described = {
         ...schema,
+        ...(headers && { headers }),
         ...(params !== undefined && { params: withMeanings(params, document.url) }),
         ...(querystring !== undefined && { querystring: withMeanings(querystring, document.url) }),
       }
-      return { schema: withProblems(described, route), url: `/v1${document.url}` }
+      return { schema: withProblems(described, route, headers), url: `/v1${document.url}` }
     },
   })
   await docsPage(app)
@@ -48,7 +51,11 @@ export async function openApi(app: App, { version }: { version: string }): Promi
 const hidden = (route: RouteOptions) => (route.schema as { hide?: boolean } | undefined)?.hide === true
 
 /** Who may call it, and that anything else is a problem. */
-function withProblems(schema: FastifySchema, route: RouteOptions): FastifySchema {
+function withProblems(
+  schema: FastifySchema,
+  route: RouteOptions,
+  headers: ReturnType<typeof headersOf>,
+): FastifySchema {
   const roles = route.config?.roles
   const given = (schema.response ?? { 200: { description: 'OK' } }) as Record<string, unknown>
   return {
@@ -61,6 +68,7 @@ function withProblems(schema: FastifySchema, route: RouteOptions): FastifySchema
     }),
     response: {
       ...given,
+      ...(headers?.properties['If-None-Match'] && { 304: { description: 'You have it already' } }),
       default: {
         description: 'A problem',
         content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
