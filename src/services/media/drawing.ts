@@ -1,4 +1,4 @@
-/** Draws a product's picture, for demo shops: the same SKU always gives the same thing in the same colours. Loads the image library. */
+/** Draws a product's picture, for demo shops: what its title names, in colours that are always the same for its SKU. Loads the image library. */
 import { createHash } from 'node:crypto'
 import sharp from 'sharp'
 
@@ -32,10 +32,48 @@ const things: Record<string, (colours: { fill: string; light: string; dark: stri
   shirt: ({ fill, light, dark }) =>
     `<path d="M310 210 q90 70 180 0 L640 290 L590 400 L530 370 V610 H270 V370 L210 400 L160 290 Z" fill="${fill}"/>
      <path d="M270 370 L270 610 H345 V250 L310 210 Z" fill="${light}"/><path d="M310 210 q90 70 180 0" fill="none" stroke="${dark}" stroke-width="18"/>`,
+  candle: ({ fill, light, dark }) =>
+    `<rect x="335" y="330" width="130" height="280" rx="14" fill="${fill}"/><rect x="335" y="330" width="44" height="280" rx="14" fill="${light}"/>
+     <path d="M400 330 V295" stroke="${dark}" stroke-width="9"/><path d="M400 180 q52 66 0 120 q-52 -54 0 -120 Z" fill="hsl(40,95%,60%)"/>`,
+  pan: ({ fill, light, dark }) =>
+    `<rect x="500" y="492" width="210" height="26" rx="13" fill="${dark}"/><path d="M160 480 H540 L512 590 q-5 20 -30 20 H218 q-25 0 -30 -20 Z" fill="${fill}"/>
+     <path d="M160 480 H240 L258 610 H218 q-25 0 -30 -20 Z" fill="${light}"/><ellipse cx="350" cy="480" rx="190" ry="28" fill="${dark}"/>`,
+  notebook: ({ fill, light, dark }) =>
+    `<rect x="265" y="210" width="270" height="400" rx="18" fill="${fill}"/><path d="M283 210 H325 V610 H283 q-18 0 -18 -18 V228 q0 -18 18 -18 Z" fill="${light}"/>
+     <rect x="484" y="210" width="16" height="400" fill="${dark}"/>`,
+  parcel: ({ fill, light, dark }) =>
+    `<rect x="245" y="350" width="310" height="260" fill="${fill}"/><rect x="245" y="350" width="80" height="260" fill="${light}"/>
+     <rect x="228" y="300" width="344" height="62" rx="8" fill="${fill}"/><rect x="378" y="300" width="44" height="310" fill="${dark}"/>
+     <path d="M400 300 q-40 -110 -105 -80 q-50 40 105 80 q155 -40 105 -80 q-65 -30 -105 80 Z" fill="none" stroke="${dark}" stroke-width="20"/>`,
 }
-const names = Object.keys(things)
 
-/** A PNG of 800 × 800 pixels, of the thing that the title names if it is one that can be drawn. */
+/** Other words for them. */
+const alike: Record<string, string> = {
+  light: 'lamp',
+  lantern: 'lamp',
+  bulb: 'lamp',
+  cup: 'mug',
+  stool: 'chair',
+  plate: 'bowl',
+  casserole: 'bowl',
+  tote: 'bag',
+  backpack: 'bag',
+  pouch: 'bag',
+  sack: 'bag',
+  pannier: 'bag',
+  weekender: 'bag',
+  planner: 'notebook',
+}
+
+/** What a title names last, of what can be drawn; anything else comes in a parcel. */
+export function thingOf(title: string): string {
+  const words = title.toLowerCase().match(/\p{L}+/gu) ?? []
+  const singular = words.flatMap((word) => [word, word.replace(/s$/, '')])
+  const named = singular.map((word) => (Object.hasOwn(alike, word) ? (alike[word] as string) : word))
+  return named.findLast((word) => Object.hasOwn(things, word)) ?? 'parcel'
+}
+
+/** A PNG of 800 × 800 pixels. */
 export function drawProduct(sku: string, title = ''): Promise<Buffer> {
   return sharp(Buffer.from(drawing(sku, title)))
     .png({ compressionLevel: 4 })
@@ -46,10 +84,7 @@ function drawing(sku: string, title: string): string {
   const digest = createHash('sha256').update(sku).digest()
   const hue = Math.round((digest.readUInt16BE(0) / 65_536) * 360)
   const wall = (hue + 150 + ((digest[2] ?? 0) % 60)) % 360
-  const named = names.find((name) => title.toLowerCase().includes(name))
-  const thing = things[named ?? (names[(digest[3] ?? 0) % names.length] as string)] as NonNullable<
-    (typeof things)[string]
-  >
+  const thing = things[thingOf(title)] as NonNullable<(typeof things)[string]>
   const colours = { fill: `hsl(${hue},55%,52%)`, light: `hsl(${hue},62%,64%)`, dark: `hsl(${hue},50%,33%)` }
   const turned = (digest[4] ?? 0) % 2 === 0 ? '' : ` transform="translate(${EDGE} 0) scale(-1 1)"`
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${EDGE}" height="${EDGE}">
