@@ -102,9 +102,10 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
   }
 }
 
-/** Runs a command of the program to its end. */
-export async function runProgram(options: ProgramOptions, args: string[]) {
+/** Runs a command of the program to its end, or until `until` resolves: then it is killed. */
+export async function runProgram(options: ProgramOptions, args: string[], until?: () => Promise<void>) {
   const child = launch(options, args)
+  void until?.().then(() => child.kill('SIGKILL'))
   let told = ''
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text) => (told += text))
   const [code, signal] = await once(child, 'close')
