@@ -32,9 +32,10 @@ export async function counting(
     return { type: 'set-quantity', sku, warehouseId: where, quantity, ...(reason !== undefined && { reason }) }
   })
   const missing = [...new Set(counts.map(({ sku }) => sku))].filter((sku) => !items.get(sku)?.active)
-  if (missing.length === 0) return { commands: sets, versions }
-  return {
-    commands: [{ type: 'open', productId, skus: missing, warehouseIds: [...defaultWarehouses] }, ...sets],
-    versions,
-  }
+  const opened = missing.map((sku): Command => {
+    // Where it is counted it has an item, whatever the default warehouses are.
+    const named = counts.flatMap((one) => (one.sku === sku && one.warehouseId !== undefined ? [one.warehouseId] : []))
+    return { type: 'open', productId, skus: [sku], warehouseIds: [...new Set([...defaultWarehouses, ...named])] }
+  })
+  return { commands: [...opened, ...sets], versions }
 }

@@ -48,16 +48,21 @@ export class CatalogFollower {
     })
   }
 
-  /** Catches up with one product now, for whoever can't wait for the projection's turn. */
-  async catchUp(productId: string, sql: Sql): Promise<void> {
+  /**
+   * Catches up with one product now, for whoever can't wait for the projection's turn. Answers the SKUs it has by now, whether or not they have items;
+   * undefined when there is no such product.
+   */
+  async catchUp(productId: string, sql: Sql): Promise<string[] | undefined> {
     const [row] = await sql<{ id: string; type: string; data: string; meta: string }>`
       select id, type, data, meta
         from lockstep.events
        where entity = ${`product/${productId}`}
        order by version desc
        limit 1`
-    if (!row) return
-    await this.follow([{ ...row, data: JSON.parse(row.data) as Data, meta: JSON.parse(row.meta) as Meta }], sql)
+    if (!row || row.type === 'product.deleted') return undefined
+    const data = JSON.parse(row.data) as Data
+    if (this.#settings.autoCreate) await this.follow([{ ...row, data, meta: JSON.parse(row.meta) as Meta }], sql)
+    return (data.product as Product).variants.map(({ sku }) => sku)
   }
 
   /** One change a product. */

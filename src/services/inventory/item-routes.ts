@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { Database } from '../../engine/database.ts'
 import { syncToken } from '../../engine/event.ts'
-import type { Executor } from '../../engine/executor.ts'
+import type { CommandOptions, Executor } from '../../engine/executor.ts'
 import {
   type App,
   commandOptions,
@@ -19,8 +19,9 @@ import { count, identifier, plainText } from '../../engine/text.ts'
 import type { Command } from './commands.ts'
 import { restockOf } from './delivery-queries.ts'
 import type { CatalogFollower } from './follow-catalog.ts'
+import { chosenSku, knownItems } from './known-items.ts'
 import { readMovements } from './ledger-queries.ts'
-import { type ItemView, itemOf, itemsOfProduct, leadTimeOf, productInventoryOf, unitsThere } from './queries.ts'
+import { itemOf, leadTimeOf, productInventoryOf, unitsThere } from './queries.ts'
 import type { InventorySettings } from './settings.ts'
 import { stockId } from './state.ts'
 
@@ -117,18 +118,7 @@ export function itemRoutes(
   follower: CatalogFollower,
   settings: Pick<InventorySettings, 'defaultWarehouses'>,
 ): void {
-  /** A product made a moment ago may be ahead of our following it. */
-  const itemsOf = async (productId: string, sku?: string): Promise<ItemView[]> => {
-    const lacks = (items: ItemView[]) =>
-      sku === undefined ? items.length === 0 : !items.some((one) => one.sku === sku)
-    let items = await itemsOfProduct(db, productId)
-    if (lacks(items)) {
-      await follower.catchUp(productId, db)
-      items = await itemsOfProduct(db, productId)
-    }
-    if (items.length === 0) throw notFound('product', productId)
-    return items
-  }
+  const itemsOf = async (productId: string) => (await knownItems(db, follower, productId)).items
 
   app.patch(
     '/products/:id/inventory',
@@ -143,14 +133,25 @@ export function itemRoutes(
       config: { roles: ['ADMIN'] },
     },
     async (request, reply) => {
-      const { sku, warehouseId, quantity, reason } = request.body
-      const chosen = choose(await itemsOf(request.params.id, sku), request.params.id, sku)
-      const only = chosen.levels.length === 1 ? chosen.levels[0]?.warehouseId : undefined
-      const where = warehouseId ?? only ?? settings.defaultWarehouses[0] ?? chosen.levels[0]?.warehouseId ?? ''
-      const command: Command = { type: 'set-quantity', sku: chosen.sku, warehouseId: where, quantity, reason }
-      const entity = stockId(chosen.sku)
-      const { answer, versions } = await execute(command, commandOptions(request, entity))
-      const version = versions[entity] ?? chosen.version // without an event the count was right already
+      const { id: productId } = request.params
+      const { warehouseId, quantity, reason } = request.body
+      const known = await knownItems(db, follower, productId, request.body.sku)
+      const sku = chosenSku(known, productId, request.body.sku)
+      const entity = stockId(sku)
+      const options = commandOptions(request, entity)
+      const item = known.items.find((one) => one.active && one.sku === sku)
+      const only = item?.levels.length === 1 ? item.levels[0]?.warehouseId : undefined
+      const where = warehouseId ?? only ?? settings.defaultWarehouses[0] ?? item?.levels[0]?.warehouseId
+      if (where === undefined) throw invalidRequest({ in: 'body', field: 'warehouseId', message: 'is needed' })
+      // Who counts goods has them, where items are not created by themselves too.
+      if (!item) await opened(execute, { productId, sku, warehouseId: where }, options)
+      const { answer, versions } = await execute(
+        { type: 'set-quantity', sku, warehouseId: where, quantity, reason },
+        options,
+      )
+      // Without an event the count was right already.
+      const version =
+        versions[entity] ?? item?.version ?? (await itemsOf(productId)).find((one) => one.sku === sku)?.version ?? 0
       reply.header('etag', etag(version))
       return { ...(answer as z.infer<typeof counted>), version, syncToken: syncToken(entity, version) }
     },
@@ -328,17 +329,16 @@ const place = z.strictObject({
   version: z.int(),
 })
 
-/** The SKU meant: the one named, or the only one. Items at rest are not counted any more. */
-function choose(items: ItemView[], productId: string, sku: string | undefined): ItemView {
-  const active = items.filter((one) => one.active)
-  if (active.length === 0) throw notFound('product', productId)
-  if (sku !== undefined) {
-    const named = active.find((one) => one.sku === sku)
-    if (named) return named
-    throw notFound('SKU', sku)
-  }
-  const [only, ...others] = active
-  if (only && others.length === 0) return only
-  const skus = active.slice(0, 20).map((one) => one.sku)
-  throw invalidRequest({ in: 'body', field: 'sku', message: `is needed; the product has ${skus.join(', ')}` })
+/** Throws `not-found` for a warehouse that is not there. */
+async function opened(
+  execute: Executor<Command>['execute'],
+  { productId, sku, warehouseId }: { productId: string; sku: string; warehouseId: string },
+  { actor, correlationId }: CommandOptions,
+): Promise<void> {
+  const command: Command = { type: 'open', productId, skus: [sku], warehouseIds: [warehouseId] }
+  const { answer } = await execute(command, {
+    ...(actor !== undefined && { actor }),
+    ...(correlationId !== undefined && { correlationId }),
+  })
+  if ((answer.skippedWarehouses as string[]).length > 0) throw notFound('warehouse', warehouseId)
 }
