@@ -37,8 +37,14 @@ export const product = z.strictObject({
   tags: z.array(z.string()),
   attributes: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
   status: z.enum(['active', 'draft', 'archived']),
-  /** False once nothing of it is in stock (B, Low-Stock Threshold Logic), or when the vendor says so (D, updateAvailability). */
-  isAvailable: z.boolean(),
+  /**
+   * The offer: the vendor's word (D, updateAvailability), which stock takes back with the last unit (B, Low-Stock Threshold Logic). Whether there is anything to
+   * sell is inventory's to say: a product that waits for its first delivery is offered and out of stock, without a second version for it.
+   */
+  isAvailable: z.boolean().meta({
+    description:
+      'Whether it is offered: true unless its vendor says otherwise; false with the last unit sold, true again with the next that comes in. A product that never had stock is offered and can not be had yet: what can be had is said by availability, and by available in search.',
+  }),
   media: z.array(media),
   variants: z.array(variant),
   createdAt: z.string(),

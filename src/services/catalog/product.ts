@@ -37,7 +37,9 @@ const fields = z.strictObject({
   tags: z.array(words(200)).max(250, 'must have at most 250 tags').optional(),
   attributes: named(z.union([plainText(5_000), z.number(), z.boolean()]), 250).optional(),
   status: z.enum(['active', 'draft', 'archived']).optional(),
-  isAvailable: z.boolean().optional(),
+  isAvailable: z.boolean().optional().meta({
+    description: 'whether it is offered, whatever its stock; left out: true of a new product, otherwise as it was',
+  }),
   media: z.array(mediaInput).max(250, 'must have at most 250 media').optional(),
   variants: z
     .array(variantInput)
