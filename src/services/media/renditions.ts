@@ -3,7 +3,7 @@
  * it begins. An AVIF that moves is read as a still: the image library knows its first picture alone.
  * Runs in the workshop's process, never in the shop's.
  */
-import { readFile } from 'node:fs/promises'
+import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp, { type Sharp } from 'sharp'
 import { GiveUp } from '../../engine/verdict.ts'
@@ -40,17 +40,18 @@ export function confineSharp(): void {
   sharp.concurrency(1)
   sharp.cache(false)
   sharp.block({ operation: ['VipsForeignLoad'] })
-  const readers = ['JpegFile', 'PngFile', 'PngBuffer', 'WebpFile', 'NsgifFile', 'HeifFile']
+  const readers = ['JpegFile', 'PngFile', 'PngBuffer', 'WebpFile', 'NsgifFile', 'HeifFile', 'HeifBuffer']
   sharp.unblock({ operation: readers.map((reader) => `VipsForeignLoad${reader}`) })
 }
 
 /** Writes `<size>.<extension>` into the folder. Throws GiveUp for an image that is broken or too much. Never enlarges: a size it has no pixels for is left out. */
 export async function makeRenditions(file: string, folder: string, limits: Limits): Promise<MadeImage> {
-  const { contentType, animation, apng, ...whole } = await look(file, limits)
+  const source = await readable(file)
+  const { contentType, animation, apng, ...whole } = await look(file, source, limits)
   const moving = animation && (apng ? await drawnMoving(apng) : fileMoving(file, animation.frames, limits))
   const made: MadeImage['renditions'] = []
   const careful = { failOn: 'error', limitInputPixels: limits.pixelsMax } as const
-  let from: Sharp = sharp(file, { ...careful, autoOrient: true })
+  let from: Sharp = sharp(source, { ...careful, autoOrient: true })
   const longest = Math.max(whole.width, whole.height)
   for (const [name, edge] of sizes.filter(([, edge], n) => edge < longest || (sizes[n + 1]?.[1] ?? 0) < longest)) {
     // Each size from the one before: what is read from the file is read once.
@@ -102,9 +103,22 @@ async function drawnMoving(apng: Apng): Promise<Moving> {
     })
 }
 
+/**
+ * The image library refuses an AVIF that says first of all that it moves, as those of avifenc and ffmpeg do; called a still it is read like any other
+ * (libvips 8.18; https://github.com/libvips/libvips/issues/3629).
+ */
+async function readable(file: string): Promise<string | Buffer> {
+  const handle = await open(file)
+  const { buffer } = await handle.read(Buffer.alloc(12), 0, 12, 0).finally(() => handle.close())
+  if (buffer.toString('latin1', 4, 12) !== 'ftypavis') return file
+  const content = await readFile(file)
+  content.write('avif', 8, 'latin1')
+  return content
+}
+
 /** By the header alone, before a pixel is decoded. Width and height as it is seen, turned by its orientation. */
-async function look(file: string, { pixelsMax, framesMax }: Limits) {
-  const seen = await sharp(file, { limitInputPixels: false }).metadata().catch(broken)
+async function look(file: string, source: string | Buffer, { pixelsMax, framesMax }: Limits) {
+  const seen = await sharp(source, { limitInputPixels: false }).metadata().catch(broken)
   const { format, width, height, orientation = 1, autoOrient } = seen
   if (width * height > pixelsMax)
     throw new GiveUp(`it has ${width} × ${height} pixels, ${Math.floor(pixelsMax / 1e6)} million are the most`)

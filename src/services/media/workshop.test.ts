@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { GiveUp } from '../../engine/verdict.ts'
+import { movingAvif } from './avif-testing.ts'
 import { usualLimits } from './content.ts'
 import { apng, frames, photo, webpOfFrames } from './media-testing.ts'
 import { Workshop } from './workshop.ts'
@@ -118,5 +119,29 @@ test('an animated WebP that breaks off is broken', async () => {
   const file = join(folder, 'half.webp')
   await writeFile(file, (await webpOfFrames(20, 50)).subarray(0, 600))
   await expect(workshop.make(job(file))).rejects.toThrow(GiveUp)
+  workshop.close()
+})
+
+test('an AVIF that moves is a still of how it begins; without a still in it it is refused', async () => {
+  const workshop = new Workshop()
+  const moving = join(folder, 'moving.avif')
+  await writeFile(moving, await movingAvif(['#f00', '#0f0', '#00f']))
+  const made = await workshop.make(job(moving))
+  expect(made).toMatchObject({ contentType: 'image/avif', width: 64, height: 64 })
+  expect(made).not.toHaveProperty('animation')
+  for (const format of ['avif', 'webp', 'jpg']) {
+    const [red, green, blue] = await sharp(join(folder, `thumb.${format}`))
+      .removeAlpha()
+      .raw()
+      .toBuffer()
+    expect([format, (red as number) > 240, (green as number) < 15, (blue as number) < 15]).toEqual([
+      format,
+      true,
+      true,
+      true,
+    ])
+  }
+  await writeFile(moving, await movingAvif(['#f00', '#0f0'], { still: false }))
+  await expect(workshop.make(job(moving))).rejects.toThrow(/^it is broken: /)
   workshop.close()
 })
