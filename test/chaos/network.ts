@@ -27,6 +27,8 @@ export interface Wire {
   loseShare(share: number, random: () => number): void
   /** Connections made from now on lead to another server; the present ones stay as they are. */
   repoint(serverUrl: string): void
+  /** From now on everything takes so many milliseconds more, each way. Stays, as what came later must not overtake. */
+  slow(ms: number): void
   /** Each byte sequence arrives in pieces of at most so many bytes; 0 for no slicing. */
   slice(bytes: number): void
   /** Passes everything again; black holes are reset. */
@@ -50,13 +52,13 @@ interface Link {
   sent: Buffer[]
 }
 
-/** With a delay, everything takes so many milliseconds more, each way. */
-export async function openWire(serverUrl: string, { delayMs = 0 } = {}): Promise<Wire> {
+export async function openWire(serverUrl: string): Promise<Wire> {
   let target = new URL(serverUrl)
   const links = new Set<Link>()
   let accepted = 0
   let down = false
   let pieces = 0
+  let delayMs = 0
   let budget: { left: number; how: 'reset' | 'close' } | undefined
   let swallow: { text: Buffer; done: () => void } | undefined
   let lose: { text: Buffer; done: () => void } | undefined
@@ -164,6 +166,7 @@ export async function openWire(serverUrl: string, { delayMs = 0 } = {}): Promise
     holdAnswer: (text) => new Promise((done) => (hold = { text: Buffer.from(text), done })),
     loseShare: (share, random) => void (loses = () => random() < share),
     repoint: (serverUrl) => void (target = new URL(serverUrl)),
+    slow: (ms) => void (delayMs = ms),
     slice: (bytes) => void (pieces = bytes),
     heal() {
       down = false
