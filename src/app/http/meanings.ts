@@ -47,7 +47,7 @@ const meanings: Record<string, string> = {
   state: 'in this state',
   status: 'with this status',
   stuck: 'only those that do not get on by themselves, or only the rest',
-  tag: 'with all of these tags, separated by commas',
+  tag: 'with any of these tags, separated by commas',
   template: 'made of this template',
   to: 'before this time; `2026-12-08T08:00:00Z`',
   token: 'as the mail’s link has it',
