@@ -3,7 +3,9 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTestDatabase } from '../../test/database.ts'
 import { stockEvent } from '../../test/made-events.ts'
+import { openDatabase } from '../engine/database.ts'
 import { append } from '../engine/log.ts'
+import { normalProduct } from '../services/catalog/product.ts'
 import { readConfig } from './config.ts'
 import { openAuth } from './http/auth.ts'
 import { buildServer, httpDefaults } from './http/server.ts'
@@ -16,9 +18,19 @@ let system: System
 
 beforeAll(async () => {
   const { url } = await createTestDatabase()
-  const config = readConfig({ DATABASE_URL: url, LOCKSTEP_JWT_SECRET: 'x'.repeat(32) })
-  const { applied, committed } = metrics
-  system = await openSystem(config, { log, serve: ['inventory', 'storefront', 'analytics'], applied, committed })
+  const config = readConfig({
+    DATABASE_URL: url,
+    LOCKSTEP_JWT_SECRET: 'x'.repeat(32),
+    LOCKSTEP_LOCK_TIMEOUT_MS: '1000',
+  })
+  const { applied, committed, turnedAway } = metrics
+  system = await openSystem(config, {
+    log,
+    serve: ['inventory', 'storefront', 'analytics'],
+    applied,
+    committed,
+    turnedAway,
+  })
   metrics.follow(system.engine, system.services.storefront)
   await system.engine.db`
     insert into notifications.mails (id, template, data, due_at, state)
@@ -73,4 +85,42 @@ test.each([
   [[{ position: 1, retrying: 5, dead: 5 }], 0],
 ])('%j is a success rate of %d', (consumers, rate) => {
   expect(successOf(consumers)).toBeCloseTo(rate)
+})
+
+test('commands that wait and that are turned away are counted, those that break a rule are not', async () => {
+  const { engine, services } = system
+  const make = () =>
+    services.catalog.execute({
+      type: 'create',
+      product: normalProduct({
+        id: 'held',
+        title: 'Held',
+        variants: [{ sku: 'HELD', price: { amount: 1, currency: 'EUR' } }],
+      }),
+    })
+  await make()
+  await expect(make()).rejects.toThrow('held')
+  const stranger = openDatabase(engine.db.url, { idleInTransactionMs: 0, deadlineMs: 0 })
+  const session = await stranger.reserve()
+  await session`begin`
+  await session`select from catalog.products where id = 'held' for update`
+  const refused = (error: unknown) => error
+  const first = make().catch(refused)
+  const waits = async () =>
+    (await stranger`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)
+      .length
+  await expect.poll(waits, { interval: 5 }).toBe(1)
+  const second = make().catch(refused)
+  await expect
+    .poll(() => metrics.registry.metrics(), { interval: 5 })
+    .toContain('lockstep_commands_waiting{source="catalog+inventory"} 1')
+  for (const each of [first, second]) expect(await each).toMatchObject({ name: 'Unavailable', reason: 'lock' })
+  await session`rollback`
+  session.release()
+  await stranger.close()
+  const text = await metrics.registry.metrics()
+  expect(text.match(/^lockstep_commands_refused_total\{.*/gm)).toEqual([
+    'lockstep_commands_refused_total{source="catalog+inventory",reason="lock"} 2',
+  ])
+  expect(text).toContain('lockstep_commands_waiting{source="catalog+inventory"} 0')
 })

@@ -10,6 +10,7 @@ export interface Metrics {
   /** For the engine's options: called after each commit. */
   applied: NonNullable<EngineOptions['applied']>
   committed: NonNullable<EngineOptions['committed']>
+  turnedAway: NonNullable<EngineOptions['turnedAway']>
   /** From here on a scrape asks the database, once for all gauges, and how many readers follow live. */
   follow(engine: Engine, parts?: { liveReaders?: () => number }): void
 }
@@ -25,6 +26,12 @@ export function createMetrics(): Metrics {
     name: 'lockstep_commands_total',
     help: 'Commands carried out.',
     labelNames: ['source'],
+    registers,
+  })
+  const refused = new Counter({
+    name: 'lockstep_commands_refused_total',
+    help: 'Commands turned away although no rule spoke against them: overload, deadline, lock, shortage (of disk), database, outcome-unknown.',
+    labelNames: ['source', 'reason'],
     registers,
   })
   const batches = new Histogram({
@@ -52,6 +59,9 @@ export function createMetrics(): Metrics {
       commands.inc({ source }, count)
       if (count > 0) batches.observe(count)
     },
+    turnedAway(source, reason) {
+      refused.inc({ source, reason })
+    },
     applied(consumer, events, at) {
       handled.inc({ consumer }, events.length)
       for (const event of new Set([events[0], events.at(-1)]))
@@ -59,6 +69,7 @@ export function createMetrics(): Metrics {
     },
     follow(engine, { liveReaders } = {}) {
       gauges(registry, engine.db)
+      countWaiting(registry, engine)
       if (liveReaders) followLive(registry, liveReaders)
       const failures = new Counter({
         name: 'inventory_update_failures_total',
@@ -149,6 +160,18 @@ function followLive(registry: Registry, readers: () => number): void {
     registers: [registry],
     collect() {
       this.set(readers())
+    },
+  })
+}
+
+function countWaiting(registry: Registry, engine: Engine): void {
+  new Gauge({
+    name: 'lockstep_commands_waiting',
+    help: 'Commands of a source that wait for a batch in this process.',
+    labelNames: ['source'],
+    registers: [registry],
+    collect() {
+      for (const [source, count] of engine.commandsWaiting) this.set({ source }, count)
     },
   })
 }

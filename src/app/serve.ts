@@ -51,8 +51,8 @@ export async function serve(options: ServeOptions): Promise<void> {
     onStep(what, (performance.now() - begun) / 1_000)
     begun = performance.now()
   }
-  const { applied, committed } = metrics
-  const system = await openSystem(config, { log, serve: services, applied, committed, onDatabase: step })
+  const { applied, committed, turnedAway } = metrics
+  const system = await openSystem(config, { log, serve: services, applied, committed, turnedAway, onDatabase: step })
   metrics.follow(system.engine, system.services.storefront)
   system.services.caches.measure(metrics.registry)
   const stopping = new AbortController()

@@ -16,6 +16,7 @@ export interface SystemOptions {
   serve?: readonly ServiceName[]
   applied?: EngineOptions['applied']
   committed?: EngineOptions['committed']
+  turnedAway?: EngineOptions['turnedAway']
   /** Told when the database is there, with what it is. */
   onDatabase?: (name: string) => void
 }
@@ -38,10 +39,10 @@ export interface System {
 export async function openSystem(config: Config, options: SystemOptions): Promise<System> {
   const postgres = await openPostgres(config, options.log)
   const url = postgres?.url ?? config.databaseUrl ?? ''
-  const { log, applied, committed, serve = [] } = options
+  const { log, applied, committed, turnedAway, serve = [] } = options
   const disk = postgres && new Disk(config.dataDirectory)
   const shortage = disk && (() => disk.shortage())
-  const engine = new Engine({ url, log, ...config.engine, applied, committed, shortage })
+  const engine = new Engine({ url, log, ...config.engine, applied, committed, turnedAway, shortage })
   let services: Services | undefined
   const close = async () => {
     await services?.caches.close()

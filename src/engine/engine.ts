@@ -19,6 +19,7 @@ import { retain } from './retention.ts'
 import { type Applied, Runner } from './runner.ts'
 import type { Engine as EngineForServices, Service } from './service.ts'
 import { Tail } from './tail.ts'
+import type { Turned } from './unavailable.ts'
 import type { RetryPolicy } from './verdict.ts'
 
 export interface EngineOptions {
@@ -41,6 +42,7 @@ export interface EngineOptions {
   /** Why nothing can be written now; commands are turned away with it. */
   shortage?: (() => string | undefined) | undefined
   committed?: (source: string, commands: number) => void
+  turnedAway?: ((source: string, reason: Turned) => void) | undefined
 }
 
 export class Engine implements EngineForServices {
@@ -56,7 +58,7 @@ export class Engine implements EngineForServices {
   readonly #membership: Membership
   readonly #gate = new Gate(availableParallelism())
   readonly #alone = new Gate(1)
-  readonly #executors: { close(): Promise<void> }[] = []
+  readonly #executors: Pick<Executor<never>, 'source' | 'waiting' | 'close'>[] = []
   readonly #losses: LossGuard
 
   constructor(options: EngineOptions) {
@@ -88,10 +90,18 @@ export class Engine implements EngineForServices {
       batchMost: this.#options.batchMost,
       appended: (events) => this.tail.appended(events),
       shortage: () => this.#losses.why ?? this.#options.shortage?.(),
+      turnedAway: this.#options.turnedAway,
       ...(this.#options.committed && { committed: this.#options.committed }),
     })
     this.#executors.push(executor)
     return executor
+  }
+
+  /** How many commands wait, of each source that takes any. */
+  get commandsWaiting(): Map<string, number> {
+    const sums = new Map<string, number>()
+    for (const { source, waiting } of this.#executors) sums.set(source, (sums.get(source) ?? 0) + waiting)
+    return sums
   }
 
   observe(on: string[], seen: (events: LoggedEvent[]) => void): void {

@@ -9,7 +9,7 @@ import type { Database } from './database.ts'
 import type { EntityId, Fact, Source } from './decider.ts'
 import { Lane, type LaneOptions } from './lane.ts'
 import { LATE } from './pace.ts'
-import { Unavailable } from './unavailable.ts'
+import { OutcomeUnknown, type Turned, Unavailable } from './unavailable.ts'
 
 export type { CommandOptions, Executed } from './batch.ts'
 
@@ -25,6 +25,9 @@ export interface Executor<Command> {
    * Unavailable (nothing was done) or OutcomeUnknown (repeat with the same key).
    */
   execute(command: Command, options?: CommandOptions): Promise<Executed>
+  /** Whose commands these are, and how many of them wait. */
+  readonly source: string
+  readonly waiting: number
   /** Lets what is under way finish and gives the connections back. */
   close(): Promise<void>
 }
@@ -33,6 +36,8 @@ export interface Executor<Command> {
 export interface ExecutorOptions extends LaneOptions {
   /** Asked before each command: why nothing can be written now. */
   shortage?: (() => string | undefined) | undefined
+  /** Called for each command that was turned away, or whose outcome is not known. */
+  turnedAway?: ((source: string, reason: Turned) => void) | undefined
 }
 
 /** Seconds after which there may be room again. */
@@ -74,17 +79,26 @@ export function createExecutor<State, Command, F extends Fact>(
     if (commands < MAX_WAITING && ms <= tooLate) return undefined
     const seconds = Math.max(1, Math.ceil(ms / 1_000))
     const message = `${source.name} has ${commands} commands waiting already; come again in ${seconds} s`
-    return new Unavailable(message, { waiting: commands }, seconds)
+    return new Unavailable(message, { waiting: commands }, seconds, 'overload')
+  }
+  const told = (reject: (error: unknown) => void) => (error: unknown) => {
+    if (error instanceof Unavailable || error instanceof OutcomeUnknown) options.turnedAway?.(source.name, error.reason)
+    reject(error)
   }
   return {
+    source: source.name,
+    get waiting() {
+      return waiting()
+    },
     async close() {
       await fast.close()
       await Promise.all([...patient.values()].map((lane) => lane.close()))
     },
     execute(command, commandOptions = {}) {
-      return new Promise((resolve, reject) => {
+      return new Promise((resolve, failed) => {
+        const reject = told(failed)
         const shortage = options.shortage?.()
-        const refusal = shortage === undefined ? overload() : new Unavailable(shortage, {}, SHORT_SECONDS)
+        const refusal = shortage === undefined ? overload() : new Unavailable(shortage, {}, SHORT_SECONDS, 'shortage')
         if (refusal) reject(refusal)
         else fast.push(jobOf(source, command, commandOptions, resolve, reject))
       })

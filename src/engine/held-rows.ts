@@ -66,7 +66,7 @@ export class HeldRows<State, Command, F extends Fact> {
       const waitedMs = performance.now() - (job.waitingSince ??= performance.now())
       if (blocked && (!entity || waitedMs < this.#waitMs)) return true
       const message = `${entity ?? 'what the command touches'} is held by ${sessionOf(this.#holders[0])}; come again`
-      job.reject(new Unavailable(message, { entity, blockedBy: this.#holders.map((holder) => holder.pid) }))
+      job.reject(new Unavailable(message, { entity, blockedBy: this.#holders.map((holder) => holder.pid) }, 1, 'lock'))
       return false
     })
   }

@@ -1,7 +1,7 @@
 /** Commands that wait for a batch, in the order they came; who waits for too long is told so. */
 import type { Job } from './batch.ts'
 import { LATE } from './pace.ts'
-import { OutcomeUnknown, Unavailable } from './unavailable.ts'
+import { OutcomeUnknown, type Turned, Unavailable } from './unavailable.ts'
 
 /** Seconds after which those come again who were let in and then turned away. */
 const AGAIN_SECONDS = 5
@@ -44,7 +44,7 @@ export class Queue<Command> {
     const jobs = this.#jobs
     const now = performance.now()
     for (let last = jobs.at(-1); last && now - last.since + jobs.length * costMs > this.#lateMs; last = jobs.at(-1))
-      turnAway(jobs.pop() as Job<Command>, why, AGAIN_SECONDS)
+      turnAway(jobs.pop() as Job<Command>, why, 'overload', AGAIN_SECONDS)
   }
 
   /** Lets go those whom `takes` accepts. */
@@ -56,12 +56,12 @@ export class Queue<Command> {
   /** Turns away whose deadline has passed. */
   #inTime(job: Job<Command>, now: number): boolean {
     if (now - job.since < this.#deadlineMs) return true
-    turnAway(job, `${this.#source} did not get to the command within ${this.#deadlineMs} ms`)
+    turnAway(job, `${this.#source} did not get to the command within ${this.#deadlineMs} ms`, 'deadline')
     return false
   }
 }
 
-function turnAway(job: Job<unknown>, why: string, retryAfterSeconds?: number) {
+function turnAway(job: Job<unknown>, why: string, reason: Turned, retryAfterSeconds?: number) {
   const unknown = 'the database did not tell whether the change was committed; repeat with the same Idempotency-Key'
-  job.reject(job.commitSent ? new OutcomeUnknown(unknown) : new Unavailable(why, {}, retryAfterSeconds))
+  job.reject(job.commitSent ? new OutcomeUnknown(unknown) : new Unavailable(why, {}, retryAfterSeconds, reason))
 }

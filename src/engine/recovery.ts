@@ -50,7 +50,9 @@ export class Recovery<State, Command, F extends Fact> {
       return { first: jobs }
     } else if (isInfrastructure(error)) {
       for (const job of jobs)
-        job.reject(new Unavailable(`the database can't take the change now: ${(error as Error).message}`))
+        job.reject(
+          new Unavailable(`the database can't take the change now: ${(error as Error).message}`, {}, 1, 'database'),
+        )
     } else if (jobs.length > 1) return { alone: jobs }
     else jobs[0]?.reject(error)
     return {}
@@ -82,7 +84,7 @@ export class Recovery<State, Command, F extends Fact> {
     const message = holder
       ? `the log's head is held by ${sessionOf(holder)}; come again`
       : 'another transaction was in the way for too long; come again'
-    for (const job of jobs) job.reject(new Unavailable(message, { blockedBy: holder ? [holder.pid] : [] }))
+    for (const job of jobs) job.reject(new Unavailable(message, { blockedBy: holder ? [holder.pid] : [] }, 1, 'lock'))
   }
 }
 

@@ -1,13 +1,23 @@
 /** The two ways of not knowing better: nothing was done, or it can't be told. Both ask the caller to come again with the same key. */
 
+/** Why a command was turned away, as it is counted. */
+export type Turned = 'overload' | 'deadline' | 'lock' | 'shortage' | 'database' | 'unavailable' | 'outcome-unknown'
+
 /** Nothing was done; it may work in a moment. */
 export class Unavailable extends Error {
   override name = 'Unavailable'
   readonly code = 'unavailable'
   readonly retryAfterSeconds: number
   readonly detail: Record<string, unknown>
-  constructor(message: string, detail: Record<string, unknown> = {}, retryAfterSeconds = 1) {
+  readonly reason: Turned
+  constructor(
+    message: string,
+    detail: Record<string, unknown> = {},
+    retryAfterSeconds = 1,
+    reason: Turned = 'unavailable',
+  ) {
     super(message)
+    this.reason = reason
     this.detail = detail
     this.retryAfterSeconds = retryAfterSeconds
   }
@@ -17,5 +27,6 @@ export class Unavailable extends Error {
 export class OutcomeUnknown extends Error {
   override name = 'OutcomeUnknown'
   readonly code = 'outcome-unknown'
+  readonly reason: Turned = 'outcome-unknown'
   readonly retryAfterSeconds = 1
 }
