@@ -2,9 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { createTestDatabase } from '../../test/database.ts'
 import { listConsumers } from '../engine/consumers.ts'
+import { openDatabase, type Sql } from '../engine/database.ts'
 import type { Service } from '../engine/service.ts'
 import { normalProduct } from '../services/catalog/product.ts'
 import { type Config, readConfig } from './config.ts'
@@ -56,7 +57,7 @@ test('metrics have document B’s names and tell of commands, application and la
   await expect(order).rejects.toThrow('0 available')
   await system.engine.settle()
   const text = await metrics.registry.metrics()
-  expect(text).toContain('lockstep_commands_total{source="catalog"} 1')
+  expect(text).toContain('lockstep_commands_total{source="catalog+inventory"} 1')
   expect(text).toMatch(/lockstep_consumer_lag_events\{consumer="search"\} [0-9]/)
   expect(text).toContain('inventory_update_failures_total 1')
   expect(text).toContain('out_of_stock_products_total 1')
@@ -79,3 +80,26 @@ test('verify finds a hole in the log, a version left out, and a product that is 
   )
   expect(found.some(({ rule }) => rule.startsWith('search:'))).toBe(true)
 })
+
+test('verify that is told to stop while a rule is being asked cancels its query and ends at once', async () => {
+  const { url } = system.engine.db
+  const db = openDatabase(url, { deadlineMs: 0, idleInTransactionMs: 0 })
+  onTestFinished(() => db.close())
+  const asking = async () =>
+    (
+      await system.engine.db<{ pid: number }>`
+      select pid from pg_stat_activity
+      where  datname = current_database() and state = 'active' and query like '%pg_sleep(600%' and pid <> pg_backend_pid()`
+    ).length
+  const endless = { name: 'endless', check: (tx: Sql) => tx`select pg_sleep(600) from (values (1)) v` }
+  const stop = new AbortController()
+  const told: string[] = []
+  const verified = verify(db, [endless as never, endless as never], ({ name }) => told.push(name), stop.signal).catch(
+    (error) => error,
+  )
+  await expect.poll(asking, { timeout: 20_000 }).toBe(1)
+  stop.abort()
+  expect(await verified).toMatchObject({ name: 'AbortError' })
+  expect(await asking()).toBe(0)
+  expect(told).toEqual([])
+}, 30_000)

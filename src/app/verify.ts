@@ -1,7 +1,11 @@
 /** Proves what must always hold, with one query a rule: the log without a hole, states as their events say, projections as their sources. */
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Database, Sql } from '../engine/database.ts'
 import { type Finding, MOST_FINDINGS } from '../engine/finding.ts'
 import type { Service } from '../engine/service.ts'
+
+/** Milliseconds after which a statement that goes on is cancelled once more. */
+const CANCEL_AGAIN_MS = 50
 
 export interface Rule {
   name: string
@@ -23,19 +27,53 @@ export async function verify(
   db: Database,
   all: readonly Rule[],
   each: (rule: Rule, found: Finding[], ms: number) => void,
+  signal?: AbortSignal,
 ) {
   const findings: Finding[] = []
   for (const rule of all) {
+    signal?.throwIfAborted()
     const begun = performance.now()
     // A snapshot: what is written meanwhile is no finding.
     const found = await db.begin(async (tx) => {
       await tx`set transaction isolation level repeatable read, read only`
-      return rule.check(tx)
+      const [row] = await tx<{ pid: number }>`select pg_backend_pid() as pid`
+      return cancellable(db, row?.pid ?? 0, signal, () => rule.check(tx))
     })
     each(rule, found, performance.now() - begun)
     findings.push(...found)
   }
   return findings
+}
+
+/** When the signal fires, the statement that a session runs is cancelled from another one, and the work ends with the signal's reason. */
+async function cancellable<Result>(
+  db: Database,
+  pid: number,
+  signal: AbortSignal | undefined,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  let over = false
+  let cancelling: Promise<void> | undefined
+  const cancel = async () => {
+    // Once more, should it have come between two statements.
+    while (!over) {
+      await db`select pg_cancel_backend(${pid})`.catch(() => {})
+      await pause(CANCEL_AGAIN_MS)
+    }
+  }
+  const aborted = () => (cancelling = cancel())
+  signal?.throwIfAborted()
+  signal?.addEventListener('abort', aborted)
+  try {
+    return await work()
+  } catch (error) {
+    signal?.throwIfAborted()
+    throw error
+  } finally {
+    over = true
+    signal?.removeEventListener('abort', aborted)
+    await cancelling
+  }
 }
 
 const finding = (rule: string, rows: { what: string; detail: string }[]): Finding[] =>

@@ -22,16 +22,20 @@ export function verifyCommand(): Command {
         // On a big shop a rule takes longer than any statement of the program may.
         const patient = openDatabase(db.url, {
           name: system.engine.name,
-          max: 1,
+          max: 2, // one asks, the other cancels
           deadlineMs: 0,
           idleInTransactionMs: 0,
         })
-        const findings = await verify(patient, all, (rule, found, ms) => {
-          signal.throwIfAborted()
-          const mark = found.length === 0 ? paintAside.green('✓') : paintAside.red('✗')
-          const count = found.length === 0 ? '' : `${grouped(found.length)} findings, `
-          say(`${mark} ${rule.name}  ${paintAside.dim(count + lasting(ms / 1_000))}`)
-        }).finally(() => patient.close())
+        const findings = await verify(
+          patient,
+          all,
+          (rule, found, ms) => {
+            const mark = found.length === 0 ? paintAside.green('✓') : paintAside.red('✗')
+            const count = found.length === 0 ? '' : `${grouped(found.length)} findings, `
+            say(`${mark} ${rule.name}  ${paintAside.dim(count + lasting(ms / 1_000))}`)
+          },
+          signal,
+        ).finally(() => patient.close())
         printList(format, findings, columns)
         return findings.length === 0 ? exits.ok : exits.findings
       }),
