@@ -77,6 +77,7 @@ test('only pages, their files and what probes, crawlers and mail programs ask fo
     '/shop/icon.svg',
     '/shop/shop.css',
     '/shop/shop.js',
+    '/shop/wording.js',
     '/sitemap.xml',
     '/sitemaps/:file',
   ])
