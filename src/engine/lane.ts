@@ -41,6 +41,8 @@ export type Patience<Command> =
 /** A batch on its way. */
 interface Turn {
   session?: Session
+  commands: number
+  begun: number
   /** Its writes were sent before its locks had answered. */
   guessing: boolean
   /** Its commit was sent. */
@@ -61,6 +63,8 @@ export class Lane<State, Command, F extends Fact> {
   #pace: Pace
   /** When the last batch was committed: one that was sent behind it had to wait until then. */
   #committedAt = 0
+  /** What is not committed yet, the oldest first. */
+  readonly #underWay: Turn[] = []
   readonly #queue: Queue<Command>
   readonly #foresight: Foresight<State, Command, F>
   /** Only a patient lane waits for rows. */
@@ -94,7 +98,8 @@ export class Lane<State, Command, F extends Fact> {
 
   /** Milliseconds that who comes now will wait, as far as the last batches tell. */
   get expectedMs(): number {
-    return this.waiting * costMs(this.#pace)
+    const oldest = this.#underWay[0]
+    return this.waiting * costMs(this.#pace, oldest && { commands: oldest.commands, ms: this.#msSince(oldest.begun) })
   }
 
   push(job: Job<Command>): void {
@@ -175,19 +180,21 @@ export class Lane<State, Command, F extends Fact> {
   async #carryOut(taken: Taken<State, Command, F>, settleLast = () => {}): Promise<() => void> {
     const jobs = [...(taken.ahead?.jobs ?? []), ...taken.undecided]
     const sent = once(settleLast)
-    const turn: Turn = { guessing: false, committing: false }
+    const turn: Turn = { commands: jobs.length, begun: performance.now(), guessing: false, committing: false }
     this.#writing = undefined // what comes now is decided on what this batch leaves behind
-    const begun = performance.now()
     try {
       if (jobs.length === 0) return () => {}
-      const batch = await this.#commit(turn, jobs, taken, sent)
-      this.#learn(jobs.length, begun)
+      this.#underWay.push(turn)
+      const batch = await this.#commit(turn, jobs, taken, sent).finally(() =>
+        this.#underWay.splice(this.#underWay.indexOf(turn), 1),
+      )
+      this.#learn(turn)
       return () => {
         batch.settle()
         failpoint('answered')
       }
     } catch (error) {
-      if (isConnectionLoss(error)) this.#learn(jobs.length, begun) // it may have been ended for taking too long
+      if (isConnectionLoss(error)) this.#learn(turn) // it may have been ended for taking too long
       this.#queue.pushFirst(this.#foresight.forget())
       turn.session?.release(error)
       if (this.#session === turn.session) this.#session = undefined
@@ -200,11 +207,15 @@ export class Lane<State, Command, F extends Fact> {
   }
 
   /** A patient lane's time is spent waiting for others: if that was long, it says nothing about what commands cost. */
-  #learn(commands: number, begun: number) {
-    const now = performance.now()
-    const ms = now - Math.max(begun, this.#committedAt)
-    this.#committedAt = now
+  #learn({ commands, begun }: Turn) {
+    const ms = this.#msSince(begun)
+    this.#committedAt = performance.now()
     if (!this.#held || ms <= BATCH_MS) this.#pace = learned(this.#pace, commands, ms)
+  }
+
+  /** Milliseconds that a batch has been at work, without its waiting for the one before. */
+  #msSince(begun: number): number {
+    return performance.now() - Math.max(begun, this.#committedAt)
   }
 
   async #recover(turn: Turn, jobs: Job<Command>[], error: unknown) {

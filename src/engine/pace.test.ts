@@ -46,3 +46,14 @@ test.each([
 ])('%s', (_, batches, ms) => {
   expect(costMs(after(batches))).toBe(ms)
 })
+
+test.each([
+  ['a batch under way says nothing while it may still be quick', '64/640', '100/499', 0],
+  ['one that is slow already says what it takes at least, if the one before was slow', '64/640', '100/500', 5],
+  ['it says more while it lasts, never more than the one before', '64/640', '100/5000', 10],
+  ['after a quick one it says nothing', '64/640 64/10', '100/5000', 0],
+  ['what two have said it does not take back', '64/640 100/1000', '100/500', 10],
+])('%s', (_, batches, underWay, ms) => {
+  const [commands = 0, forMs = 0] = underWay.split('/').map(Number)
+  expect(costMs(after(batches), { commands, ms: forMs })).toBe(ms)
+})

@@ -34,5 +34,17 @@ export function learned({ most, room, costs }: Pace, commands: number, ms: numbe
  */
 export const LATE = { coming: 1 / 3, waiting: 2 / 3 }
 
-/** Milliseconds that each command will take, as far as is known. A single batch that was slow says nothing: it takes two. */
-export const costMs = ({ costs: [last, before] }: Pace): number => Math.min(last, before)
+/** A batch that is not committed yet: its commands, and for how long it has been at work. */
+export interface UnderWay {
+  readonly commands: number
+  readonly ms: number
+}
+
+/**
+ * Milliseconds that each command will take, as far as is known. A single batch that was slow says nothing: it takes two. The second need not have ended:
+ * one that is slow already takes at least the time it has taken.
+ */
+export function costMs({ costs: [last, before] }: Pace, { commands, ms }: UnderWay = { commands: 1, ms: 0 }): number {
+  const known = Math.min(last, before)
+  return ms < BATCH_MS / 2 ? known : Math.max(known, Math.min(last, ms / commands))
+}
