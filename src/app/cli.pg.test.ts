@@ -124,6 +124,17 @@ test('the log-in link works once', async () => {
   expect((await fetch(link, { redirect: 'manual' })).status).toBe(410)
 })
 
+test('login prints a new link of the server that runs, alone on stdout, and is told when there is none', async () => {
+  const [fresh, nowhere] = await Promise.all([
+    lockstep(['login']),
+    lockstep(['login', '--url', 'http://127.0.0.1:1']),
+  ])
+  expect(fresh).toMatchObject({ code: 0, stdout: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/login\/\S+\n$/) })
+  expect((await fetch(fresh.stdout.trim(), { redirect: 'manual' })).status).toBe(303)
+  expect((await fetch(fresh.stdout.trim(), { redirect: 'manual' })).status).toBe(410)
+  expect(nowhere).toMatchObject({ code: 7, stdout: '' })
+})
+
 test('a token stands alone on stdout and is good for its role only', async () => {
   expect(token).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+$/)
   expect((await call('/events')).status).toBe(200)

@@ -13,6 +13,7 @@ import { exitCodes } from './failure.ts'
 import { feedsCommand } from './feeds.ts'
 import { examples, helpCommand } from './help.ts'
 import { importCommand, importOrdersCommand } from './import.ts'
+import { loginCommand } from './login.ts'
 import { lossesCommand } from './losses.ts'
 import { formats } from './output.ts'
 import { serveCommand } from './serve.ts'
@@ -55,7 +56,7 @@ export function buildProgram(): Command {
         doctorCommand(),
       ],
     ],
-    ['Set it up:', [tokenCommand(), configCommand(), completionCommand()]],
+    ['Set it up:', [loginCommand(), tokenCommand(), configCommand(), completionCommand()]],
   ]
   for (const [heading, commands] of groups)
     for (const command of commands) program.addCommand(command.helpGroup(heading))

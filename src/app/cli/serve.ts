@@ -127,7 +127,7 @@ function welcome({ url, loginUrl, productId, system }: Running, whole: boolean):
     `${(performance.now() / 1_000).toFixed(1)} s`,
     [
       field('log in', loginUrl),
-      field('', '', 'works once, for ten minutes'),
+      field('', '', 'works once, for ten minutes; `npx lockstep login` gives another'),
       ...(whole ? [field('shop', `${url}/shop`)] : []),
       field('API', `${url}/docs`),
       field('data', embedded ? dataDirectory : 'DATABASE_URL'),

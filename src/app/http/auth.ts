@@ -42,7 +42,7 @@ export interface Auth {
   permit(actor: Actor | undefined, roles: readonly string[]): void
   verify(token: string): Promise<Actor>
   issueToken(options: { role: Role; subject: string; ttlSeconds: number }): Promise<string>
-  /** A code for `GET /login/:code`: works once, for ten minutes. */
+  /** A code for `GET /login/:code`: works once, for `LOGIN_MS`. */
   createLogin(): string
   /** True once for a code that `createLogin` gave. */
   redeem(code: string): boolean
@@ -52,7 +52,7 @@ export const SESSION_COOKIE = 'lockstep_session'
 export const SESSION_SECONDS = 12 * 3600
 
 const TOLERANCE_SECONDS = 5
-const LOGIN_MS = 10 * 60_000
+export const LOGIN_MS = 10 * 60_000
 const MAX_TOKEN_LENGTH = 8_192
 
 export function openAuth(settings: AuthSettings): Auth {

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { Rejected } from '../../engine/decider.ts'
 import { type App, notFound } from '../../engine/http.ts'
 import { type AsyncApi, asyncApi } from './asyncapi.ts'
-import { type Auth, SESSION_COOKIE, SESSION_SECONDS } from './auth.ts'
+import { type Auth, LOGIN_MS, SESSION_COOKIE, SESSION_SECONDS } from './auth.ts'
 import { catalogue } from './problem-catalogue.ts'
 
 /** Resolves when the thing is ready, perhaps with a note; otherwise rejects, or resolves to what is wrong and what to do. */
@@ -128,4 +128,20 @@ function login(app: App, auth: Auth): void {
       })
       .redirect('/', 303)
   })
+  app.post(
+    '/logins',
+    {
+      schema: {
+        response: { 201: z.object({ path: z.string(), expiresAt: z.string() }) },
+        summary: 'A new log-in link for a browser: works once, here, as ADMIN',
+        tags: ['operations'],
+      },
+      config: { roles: ['ADMIN'] },
+    },
+    async (_request, reply) => {
+      const expiresAt = new Date(Date.now() + LOGIN_MS).toISOString()
+      reply.code(201).header('cache-control', 'no-store')
+      return { path: `/login/${auth.createLogin()}`, expiresAt }
+    },
+  )
 }

@@ -177,7 +177,7 @@ export const catalogue: Record<string, CatalogueEntry> = {
   'login-used': entry(
     410,
     'The log-in link is used up',
-    'A link works once and for ten minutes. The program prints a new one when it starts.',
+    'A link works once and for ten minutes. `lockstep login` prints a new one.',
   ),
   'version-mismatch': entry(
     412,
