@@ -13,7 +13,12 @@ const source = z.union(
       file: plainText(500).regex(/^(?!\/)(?!.*(?:^|\/)\.\.(?:\/|$)).+$/, 'must be a path below LOCKSTEP_FEEDS'),
     }),
     z.strictObject({
-      url: z.url({ protocol: /^https?$/, error: 'must be an http(s) address' }).max(2_000),
+      url: z
+        .url({ protocol: /^https?$/, error: 'must be an http(s) address' })
+        .max(2_000)
+        .refine((url) => !URL.parse(url)?.username && !URL.parse(url)?.password, {
+          error: 'has a user or a password in it; give them as header { name: "authorization", value: "Basic …" }',
+        }),
       header: z
         .strictObject({
           name: z.string().regex(/^[A-Za-z0-9-]{1,100}$/, 'must be the name of a header'),

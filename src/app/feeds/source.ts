@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join, sep } from 'node:path'
 import type { Sql } from '../../engine/database.ts'
 import type { Feed } from './definition.ts'
+import { requestTo } from './web.ts'
 
 /** The content can't be had. The message says why. */
 export class SourceFailed extends Error {
@@ -93,19 +94,16 @@ async function ask(
   const asked = new URL(url)
   let at = asked
   for (let redirects = 0; redirects <= redirectsMax; redirects++) {
-    const headers: Record<string, string> = { 'user-agent': 'lockstep' }
+    const headers: Record<string, string> = {}
     if (header && at.origin === asked.origin) headers[header.name] = header.value
     if (known?.etag) headers['if-none-match'] = known.etag
     if (known?.lastModified) headers['if-modified-since'] = known.lastModified
-    const response = await fetch(at.href, { headers, signal, redirect: 'manual' })
-    const { status } = response
+    const response = await requestTo(at, headers, signal)
+    const { statusCode: status = 0 } = response
+    const { etag = null, 'last-modified': lastModified = null, location } = response.headers
+    if (status === 200) return { bytes: response, etag, lastModified }
+    response.destroy()
     if (status === 304 && known) return undefined
-    if (status === 200 && response.body) {
-      const [etag, lastModified] = [response.headers.get('etag'), response.headers.get('last-modified')]
-      return { bytes: response.body, etag, lastModified }
-    }
-    await response.body?.cancel()
-    const location = response.headers.get('location')
     if (status < 300 || status > 399 || !location) throw new SourceFailed(`${at.host} answered ${status}`)
     const next = URL.parse(location, at.href)
     if (!next || !/^https?:$/.test(next.protocol)) throw new SourceFailed(`${at.host} leads to no http(s) address`)
@@ -145,9 +143,8 @@ async function keep(stream: Stream, limits: SourceLimits, known: Validators | un
   }
 }
 
-/** What `fetch` says is only that it failed; its cause says why. */
 const whyOf = (error: Error) =>
-  `it can't be had: ${((error.cause as Error | undefined) ?? error).message.slice(0, 300)}`
+  `it can't be had: ${(error.message || (error as NodeJS.ErrnoException).code || error.name).slice(0, 300)}`
 
 const pieceBytes = 256 * 1024
 
