@@ -29,7 +29,7 @@ test('a full batch is sent behind the commit of the one before without waiting f
   executed.catch(() => {})
   for (const next of ['of batch 1', 'of batch 2']) {
     const answer = await commit
-    await expect.poll(() => answer.hasSent(next), { timeout: 8_000 }).toBe(true)
+    await expect.poll(() => answer.hasSent(next), { timeout: 10_000 }).toBe(true)
     if (next === 'of batch 1') commit = wire.holdAnswer('COMMIT')
     answer.release()
   }

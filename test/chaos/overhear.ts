@@ -7,7 +7,7 @@ import { afterAll } from 'vitest'
 export interface Overheard {
   /** The server's URL through the wire. */
   url: string
-  /** Holds up this thread until the text has been sent so often, by all connections together; false if it is not within five seconds. */
+  /** Holds up this thread until the text has been sent so often, by all connections together; false if it is not within ten seconds. */
   hasHeard(times?: number): boolean
 }
 
@@ -26,7 +26,7 @@ export async function overhear(serverUrl: string, text: string): Promise<Overhea
     url: url.href,
     hasHeard(times = 1) {
       for (let n = Atomics.load(count, 0); n < times; n = Atomics.load(count, 0))
-        if (Atomics.wait(count, 0, n, 5_000) === 'timed-out') return false
+        if (Atomics.wait(count, 0, n, 10_000) === 'timed-out') return false
       return true
     },
   }
