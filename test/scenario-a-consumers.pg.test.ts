@@ -205,8 +205,7 @@ describe('§6 search', () => {
     await story.send('POST', '/consumers/search/pause')
     await story.send('PATCH', '/products/bench', { title: 'Park bench' })
     const others = 'inventory,collections,pricing,seo'
-    const { body } = await story.get(`/products/bench/sync-status?wait=8s&consumers=${others}`)
-    expect(body).toMatchObject({
+    await story.until(async () => (await story.get(`/products/bench/sync-status?wait=8s&consumers=${others}`)).body, {
       overallStatus: 'processing',
       services: { search: 'pending', inventory: 'done', collections: 'done', pricing: 'done', seo: 'done' },
     })

@@ -55,7 +55,7 @@ export async function openStory(settings: Record<string, string> = {}): Promise<
     expect(answer, JSON.stringify(answer.body)).toMatchObject({ code })
   }
   const until: Story['until'] = async (ask, expected) =>
-    expect.poll(ask, { timeout: 20_000, interval: 20 }).toMatchObject(expected as object)
+    expect.poll(ask, { timeout: 50_000, interval: 20 }).toMatchObject(expected as object)
   const synced = async (id: string) => {
     for (let waited = ''; ; ) {
       const { body } = await get(`/products/${id}/sync-status?wait=5s${waited}`)

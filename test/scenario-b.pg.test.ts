@@ -76,8 +76,9 @@ test('Flow 1, 3a: stock is sufficient: order and decrement commit together, and 
     at: updated.at,
     data: { order: { lines: [{ sku, quantity: 1 }] } },
   })
-  const status = (await send('GET', `/orders/b-${id}/sync-status?version=1&wait=8s`)).body
-  expect(status).toMatchObject({ overallStatus: 'completed', services: { analytics: 'done' } })
+  await expect
+    .poll(async () => (await send('GET', `/orders/b-${id}/sync-status?version=1&wait=8s`)).body)
+    .toMatchObject({ overallStatus: 'completed', services: { analytics: 'done' } })
   expect(await unsound()).toEqual([])
 })
 

@@ -119,7 +119,7 @@ test('a process that ends without closing has the server stopped behind it, unle
   const pid = await serverPid(directory)
   alone.process.stdin?.end('exit')
   await once(alone.process, 'exit')
-  await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'), 15_000)
+  await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'), 30_000)
 })
 
 test('the last one out stops the server, nobody before', async () => {

@@ -39,10 +39,11 @@ test.each([
 })
 
 test('an identifier of 50,000 evil characters is refused at once', () => {
-  const started = performance.now()
+  const before = process.threadCpuUsage()
   for (const evil of [' '.repeat(50_000), `${'a '.repeat(25_000)}/`, '.'.repeat(50_000)])
     expect(identifier.safeParse(evil).success).toBe(false)
-  expect(performance.now() - started).toBeLessThan(500)
+  const { user, system } = process.threadCpuUsage(before) // microseconds of work, whoever else has the cores
+  expect(user + system).toBeLessThan(500_000)
 })
 
 test.each([0, -1, 1.5, 1e20, Number.NaN, '1', null])('a quantity may not be %j', (value) => {

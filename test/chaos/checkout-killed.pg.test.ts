@@ -93,7 +93,7 @@ test.each([
     await db.close()
     expect(rows.map((row) => row.status)).toEqual(Array(6).fill(status))
   },
-  60_000,
+  120_000,
 )
 
 test.each([
@@ -111,7 +111,7 @@ test.each([
       select status, (state -> 'checkout' -> 'steps' -> 0 ->> 'round')::int as round from checkout.checkouts`
   await db.close()
   expect(rows).toEqual(Array(6).fill({ status: 'completed', round: 2 }))
-}, 60_000)
+}, 120_000)
 
 test('killed again and again at any step, with cards of every kind, all comes to a good end', async () => {
   const { url } = await createTestDatabase()

@@ -56,7 +56,7 @@ test('a reservation ends by the database’s clock, whatever the processes’ ow
   for (const host of hosts) expect(host.unhandled).toEqual([])
   for (const host of hosts) await host.close()
   await db.close()
-}, 60_000)
+}, 120_000)
 
 test('a failure is tried again when it is due, though the process that goes on has another clock; everything else arrives', async () => {
   const { db, ahead, behind } = await startPair()
@@ -80,4 +80,4 @@ test('a failure is tried again when it is due, though the process that goes on h
   expect(behind.unhandled).toEqual([])
   await behind.close()
   await db.close()
-}, 60_000)
+}, 120_000)

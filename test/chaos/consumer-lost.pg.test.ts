@@ -6,15 +6,13 @@ import { createTestDatabase } from '../database.ts'
 import { notesService } from '../notes.ts'
 import { delivered, expectSound, oneLeader, watch } from './checker.ts'
 import { openWire } from './network.ts'
-import { caughtUp, owns, until } from './ownership.ts'
+import { BUSY_MS, caughtUp, owns, until } from './ownership.ts'
 import { type Random, seededTest } from './seed.ts'
 import { failpointsHit, isStopped, startHost } from './supervisor.ts'
 import { startWorkload } from './workload.ts'
 
 /** From the moment its owner is lost, a consumer has a new one after so long: a missed beat or three, and the standby's turn. */
 const TAKEOVER_MS = 2_000
-/** What a test machine that does other things at the time may add. */
-const BUSY_MS = 1_000
 
 /** A writer in this process; a leader that owns both consumers and will be lost at a failpoint or by hand; a standby. */
 async function scene(random: Random, failpoints: string) {

@@ -106,8 +106,8 @@ function expectPolite(refusals: readonly Answer[]) {
 /** Everybody is served again, without anybody's doing. */
 async function expectHealed(program: Program, created: readonly string[]) {
   const before = created.length
-  await until(() => created.length > before + CALLERS, 30_000)
-  await until(async () => (await program.call('/health/ready')).status === 200, 30_000)
+  await until(() => created.length > before + CALLERS)
+  await until(async () => (await program.call('/health/ready')).status === 200)
 }
 
 seededTest(
@@ -120,7 +120,7 @@ seededTest(
     await disk.fill(program.pid)
     await until(() => callers.refusals.length > 0)
     // Postgres may be the first to say so.
-    await until(async () => (await program.call('/health/ready')).status === 503, 10_000)
+    await until(async () => (await program.call('/health/ready')).status === 503)
     const [before, since] = [callers.created.length, performance.now()]
     const reads = [
       '/products/first-1',
@@ -159,7 +159,6 @@ seededTest(
     await db.close()
     await program.close()
   },
-  120_000,
 )
 
 seededTest(
@@ -179,9 +178,9 @@ seededTest(
       // Its own log lies on the full disk, and may have had no room for the word.
       const { body } = await program.call('/health/ready')
       return (await readFile(log, 'utf8')).includes('PANIC') || body?.checks?.database !== 'ok'
-    }, 30_000)
+    })
     await disk.fill(program.pid)
-    await until(async () => (await program.call('/health/ready')).status === 503, 10_000)
+    await until(async () => (await program.call('/health/ready')).status === 503)
     const health = await program.call('/health/ready')
     expect(health.status).toBe(503)
     expect(health.body.checks.disk).toMatch(/the disk of .* has \d+ MiB left/)
@@ -197,7 +196,6 @@ seededTest(
     await Promise.all([db.close(), again.close()])
     await program.close()
   },
-  120_000,
 )
 
 const consumers = async (db: Database) =>

@@ -40,7 +40,7 @@ seededTest(
 
     for (let losses = 0; (await behind(db)) > 0; ) {
       const host = await startHost(url, { consume: true, node })
-      await until(async () => !host.isRunning() || (await behind(db)) === 0, 60_000)
+      await until(async () => !host.isRunning() || (await behind(db)) === 0, 120_000)
       if (host.isRunning()) {
         expect(host.unhandled).toEqual([])
         await host.close()
@@ -51,5 +51,5 @@ seededTest(
     expect(await db`select from lockstep.failures`).toHaveLength(0)
     await db.close()
   },
-  120_000,
+  300_000,
 )

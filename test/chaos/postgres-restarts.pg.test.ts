@@ -66,7 +66,7 @@ seededTest(
       const done = workload.calls.length
       const since = performance.now()
       while (workload.calls.length < done + 20) {
-        if (performance.now() - since > 20_000) throw new Error('no command was carried out within 20 s')
+        if (performance.now() - since > 60_000) throw new Error('no command was carried out within a minute')
         await pause(20)
       }
     }

@@ -152,7 +152,7 @@ async function feed(name: string): Promise<void> {
   await createFeed(engine.db, feedInput.parse({ name, kind: 'stock', warehouse: 'main', absent: 'zero', source }))
 }
 async function rested(id: number): Promise<Run> {
-  await until(async () => resting.includes((await getRun(engine.db, id)).status), 50_000)
+  await until(async () => resting.includes((await getRun(engine.db, id)).status))
   return getRun(engine.db, id)
 }
 
@@ -248,4 +248,4 @@ test('a feed cut to 5 %, doubled, or without its header is held with the reasons
   await host.ended
   await expectTrue()
   await deleteFeed(engine.db, 'hurt')
-}, 120_000)
+}, 180_000)

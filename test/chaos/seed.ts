@@ -30,8 +30,12 @@ const seeds = process.env.LOCKSTEP_CHAOS_SEED
   ? [Number(process.env.LOCKSTEP_CHAOS_SEED)]
   : Array.from({ length: Number(process.env.LOCKSTEP_CHAOS_SEEDS ?? 1) }, (_, n) => n + 1)
 
-/** A test for each seed. A failure begins with how to repeat it. A busy machine needs time where whole programs start. */
-export function seededTest(name: string, run: (random: Random, seed: number) => Promise<void>, timeout = 60_000): void {
+/** A test for each seed. A failure begins with how to repeat it. A busy machine needs time where whole programs start; it is over sooner when something is wrong. */
+export function seededTest(
+  name: string,
+  run: (random: Random, seed: number) => Promise<void>,
+  timeout = 180_000,
+): void {
   for (const seed of seeds) {
     test(seeds.length > 1 ? `${name} (seed ${seed})` : name, { timeout }, async () => {
       try {

@@ -182,5 +182,4 @@ seededTest(
     await program.close()
     await db.close()
   },
-  120_000,
 )

@@ -60,6 +60,13 @@ export function isStopped(pid: number): boolean {
   return status.slice(status.lastIndexOf(')') + 2, status.lastIndexOf(')') + 3) === 'T'
 }
 
+/** What a process has worked so far, on all of its threads: however many others the machine has work for meanwhile. */
+export function workedMs(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const fields = status.slice(status.lastIndexOf(')') + 2).split(' ')
+  return 10 * (Number(fields[11]) + Number(fields[12])) // ticks of a hundredth of a second
+}
+
 /** What a process has in memory, in MiB. */
 export function residentMib(pid: number): number {
   const [, kib = ''] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []

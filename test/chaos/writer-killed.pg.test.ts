@@ -2,10 +2,13 @@ import { expect, test } from 'vitest'
 import { openDatabase } from '../../src/engine/database.ts'
 import { createTestDatabase } from '../database.ts'
 import { expectSound } from './checker.ts'
+import { BUSY_MS } from './ownership.ts'
 import { seededTest } from './seed.ts'
 import { failpointsHit, type Host, startHost } from './supervisor.ts'
 import { startWorkload } from './workload.ts'
 
+/** PROOF, experiment 1: after a restart, until the first command is carried out. */
+const FIRST_MS = 5_000
 const points = ['before-begin', 'rows-locked', 'states-written', 'after-append', 'committed', 'answered']
 
 for (const point of points) {
@@ -25,7 +28,7 @@ for (const point of points) {
         { key: 'first', correlationId: 'first' },
       )
       expect((await first).versions).toEqual({ 'note/first': 1 })
-      expect(performance.now() - restarted).toBeLessThan(5_000)
+      expect(performance.now() - restarted).toBeLessThan(FIRST_MS + BUSY_MS)
       await workload.finish()
 
       const db = openDatabase(url)

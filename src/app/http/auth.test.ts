@@ -113,9 +113,9 @@ test.each(hostile)('a token %s is 401, and nobody but the configured issuer is a
 })
 
 test('a token that was good is refused once it has expired, cached or not', async () => {
-  const token = hmac({ alg: 'HS256' }, { ...good(), exp: now() - 3 })
+  const token = hmac({ alg: 'HS256' }, { ...good(), exp: now() })
   expect((await call(token)).status).toBe(200)
-  await expect.poll(async () => (await call(token)).status, { timeout: 4_000, interval: 100 }).toBe(401)
+  await expect.poll(async () => (await call(token)).status).toBe(401)
 })
 
 test('keys that can not be fetched are 503, not 401', async () => {

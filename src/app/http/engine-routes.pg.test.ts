@@ -70,7 +70,7 @@ test('a wait ends when the version has arrived everywhere, or when the time is o
   const started = performance.now()
   await engine.settle()
   expect((await waiting).body.overallStatus).toBe('completed')
-  expect(performance.now() - started).toBeLessThan(4_000)
+  expect(performance.now() - started).toBeLessThan(7_500) // not at the end of its time
 })
 
 test('a broken consumer is seen failing, its dead letter inspected, discarded, restored, retried, and it recovers', async () => {
@@ -180,16 +180,16 @@ test('a consumer can be paused, resumed and replayed from a position while it ru
   await expect.poll(async () => (await get('/consumers/diary')).body.lagEvents).toBe(0)
   expect(await copies()).toMatchObject({ position: 3, end: 4, lagEvents: 1, owner: null })
   expect((await post('/consumers/copies/resume')).body.paused).toBe(false)
-  await expect.poll(copies, { timeout: 5_000 }).toMatchObject({ lagEvents: 0 })
+  await expect.poll(copies).toMatchObject({ lagEvents: 0 })
 
   await engine.db`delete from copies`
   expect(await post('/consumers/copies/replay', { from: 3 })).toMatchObject({
     status: 202,
     body: { position: 2, lagEvents: 2 },
   })
-  await expect.poll(copied, { timeout: 5_000 }).toEqual(['note/3', 'note/4'])
+  await expect.poll(copied).toEqual(['note/3', 'note/4'])
   expect((await post('/consumers/copies/replay', { from: 0 })).status).toBe(202)
-  await expect.poll(copied, { timeout: 5_000 }).toEqual(['note/1', 'note/2', 'note/3', 'note/4'])
+  await expect.poll(copied).toEqual(['note/1', 'note/2', 'note/3', 'note/4'])
   stop.abort()
   await running
 })

@@ -61,12 +61,13 @@ test.each([
 ])("%s is nobody's business but its schema's", (text) => expect(read(text)).toEqual(JSON.parse(text)))
 
 test('100,000 brackets and a million keys are refused, by depth and by count, in under a second', () => {
-  const started = performance.now()
+  const before = process.threadCpuUsage()
   expect(refusal('['.repeat(100_000) + ']'.repeat(100_000)).message).toContain('deeper than 32')
   expect(refusal('['.repeat(100_000)).message).toContain('not JSON')
   expect(refusal(`{"a":${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}}`).message).toContain('deeper than 32')
   expect(refusal(`{${Array.from({ length: 60_000 }, (_, n) => `"k${n}":1`).join()}}`).message).toContain('keys')
-  expect(performance.now() - started).toBeLessThan(1_000)
+  const { user, system } = process.threadCpuUsage(before) // microseconds of work, whoever else has the cores
+  expect(user + system).toBeLessThan(1_000_000)
 })
 
 test('bytes that are not UTF-8 are refused rather than replaced', () => {

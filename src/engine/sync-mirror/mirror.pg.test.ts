@@ -146,13 +146,10 @@ test('what fails is retrying, then failed, and done once it is tried again with 
   await engine.settle()
   // As a person's retry brings no event, it is seen by going through what is open.
   await expect
-    .poll(
-      async () => {
-        await mirror.runOnce()
-        return mirrored('a')
-      },
-      { timeout: 5_000 },
-    )
+    .poll(async () => {
+      await mirror.runOnce()
+      return mirrored('a')
+    })
     .toEqual(all('done'))
 })
 
@@ -232,12 +229,12 @@ test('after FLUSHALL what changes, changed last or is not done comes back by its
   const running = mirror.run(signal.signal)
   try {
     await happens('a')
-    await expect.poll(() => mirrored('a'), { timeout: 10_000 }).toEqual(all('pending'))
-    await expect.poll(() => mirrored('broken'), { timeout: 10_000 }).toEqual({ ...all('done'), search: 'failed' })
+    await expect.poll(() => mirrored('a')).toEqual(all('pending'))
+    await expect.poll(() => mirrored('broken')).toEqual({ ...all('done'), search: 'failed' })
     expect(await mirrored('quiet')).toEqual({})
     await mirror.rebuild()
-    await expect.poll(() => mirrored('quiet'), { timeout: 10_000 }).toEqual(all('done'))
-    await expect.poll(async () => (await mirror.state()).rebuilding, { timeout: 5_000 }).toBe(false)
+    await expect.poll(() => mirrored('quiet')).toEqual(all('done'))
+    await expect.poll(async () => (await mirror.state()).rebuilding).toBe(false)
   } finally {
     signal.abort()
     await running
@@ -257,9 +254,9 @@ test('while Redis is gone nothing waits for it, and what happened meanwhile is t
     await engine.settle()
     await redis.start()
     await happens('c')
-    await expect.poll(() => mirrored('c'), { timeout: 15_000 }).toEqual(all('pending'))
+    await expect.poll(() => mirrored('c')).toEqual(all('pending'))
     await engine.settle()
-    await expect.poll(() => mirrored('c'), { timeout: 10_000 }).toEqual(all('done'))
+    await expect.poll(() => mirrored('c')).toEqual(all('done'))
   } finally {
     signal.abort()
     await running

@@ -22,7 +22,7 @@ beforeAll(async () => {
   const made = await testEngine((await createTestDatabase()).url, (engine) => [analyticsService(engine)])
   engine = made.engine
   const auth = openAuth({ secret: 'a secret of thirty-two bytes at least' })
-  headers = { authorization: `Bearer ${await auth.issueToken({ role: 'ADMIN', subject: 'test', ttlSeconds: 60 })}` }
+  headers = { authorization: `Bearer ${await auth.issueToken({ role: 'ADMIN', subject: 'test', ttlSeconds: 600 })}` }
   app = await buildServer({
     settings: httpDefaults,
     auth,

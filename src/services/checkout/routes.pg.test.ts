@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { caughtUp } from '../../../test/chaos/ownership.ts'
 import { createTestDatabase } from '../../../test/database.ts'
 import { openTestShop, type TestShop } from '../../../test/shop.ts'
 
@@ -27,11 +28,17 @@ beforeEach(async () => {
   id = `p${++made}`
   sku = `${id}-1`
   const product = { id, title: 'Kit', variants: [{ sku, price: { amount: 1000, currency: 'EUR' } }] }
-  const { version } = (await call('POST', '/products', product)).body
-  await call('GET', `/products/${id}/sync-status?version=${version}&wait=8s`)
-  const { body } = await call('PATCH', `/products/${id}/inventory`, { sku, quantity: 5 })
-  await call('GET', `/products/${id}/sync-status?token=${encodeURIComponent(body.syncToken ?? '')}&wait=8s`)
+  await call('POST', '/products', product)
+  await followed()
+  await call('PATCH', `/products/${id}/inventory`, { sku, quantity: 5 })
+  await followed()
 })
+/** Everything written so far has reached everybody. */
+const followed = () =>
+  caughtUp(
+    shop.engine.db,
+    shop.engine.runners.map((runner) => runner.consumer.name),
+  )
 const onHand = async () => {
   const [level] = await shop.engine.db`select on_hand, reserved from inventory.levels where sku = ${sku}`
   return level
@@ -70,8 +77,8 @@ test('the same key buys once and answers the same; with another cart it is refus
 test('a key that bought answers so, also when its goods are sold no more', async () => {
   const body = { lines: [{ sku, quantity: 1 }], ...payment() }
   const first = await call('POST', '/checkouts', body, key('gone'))
-  const { version } = (await call('PATCH', `/products/${id}`, { status: 'archived' })).body
-  await call('GET', `/products/${id}/sync-status?version=${version}&wait=8s`)
+  await call('PATCH', `/products/${id}`, { status: 'archived' })
+  await followed()
   expect((await call('POST', '/checkouts', body, key('gone'))).body).toEqual(first.body)
   expect(await call('POST', '/checkouts', body, key('new'))).toMatchObject({
     status: 409,
