@@ -331,7 +331,11 @@ test('an import reports by line, and the same file again changes nothing', async
   expect((await lockstep(['wait', 'product/mug@1'])).code).toBe(0)
   const missing = await lockstep(['import', join(directory, 'nowhere.csv')])
   expect(missing).toMatchObject({ code: 3, stderr: expect.stringContaining('nowhere.csv') })
-  const near = await lockstep(['import-orders', join(directory, 'produtcs.csv')])
+  const [near, map] = await Promise.all([
+    lockstep(['import-orders', join(directory, 'produtcs.csv')]),
+    lockstep(['import', file, '--map', '@no-such-map.json']),
+  ])
+  expect(map).toMatchObject({ code: 3, stderr: expect.stringContaining('there is no file no-such-map.json') })
   expect(near).toMatchObject({ code: 3, stderr: expect.stringContaining(`did you mean ${file}?`) })
 })
 

@@ -24,7 +24,7 @@ export function importCommand(): Command {
     )
     .addOption(new Option('--decimal-mark <mark>', 'where prices such as 1,299 have two readings').choices(['.', ',']))
     .action(async (file: string) => {
-      await mustBeFile(file)
+      await mustBeThere(command, file)
       await inSystem(command, (session) =>
         take(command, session, async (shop, watch) => {
           const { importCatalogue } = await import('../import/catalogue.ts')
@@ -51,7 +51,7 @@ export function importOrdersCommand(): Command {
     )
     .option('--retry-rejected', 'try again what was rejected when the file first came')
     .action(async (file: string) => {
-      await mustBeFile(file)
+      await mustBeThere(command, file)
       await inSystem(command, (session) =>
         take(command, session, async (shop, watch) => {
           const { importOrders } = await import('../import/orders.ts')
@@ -76,6 +76,13 @@ const common = (command: Command) =>
     .option('--report <path>', 'write an entry for every record to this file (NDJSON)')
     .option('-v, --verbose', 'tell each refused or repaired record, not only each reason')
     .option('--dry-run', 'read, check and compare everything; change nothing')
+
+/** Looked for before anything is started: the file, and the map if that is one. */
+async function mustBeThere(command: Command, file: string): Promise<void> {
+  await mustBeFile(file)
+  const { map } = command.opts<{ map?: string }>()
+  if (map?.startsWith('@')) await mustBeFile(map.slice(1))
+}
 
 type Watch = Required<Pick<CatalogueOptions, 'onProgress' | 'signal'>>
 type ShopOf = Parameters<typeof import('../import/orders.ts').importOrders>[1]
