@@ -28,6 +28,7 @@ test('the API document offers the headers of every route that heeds them, and as
   expect(paths['/v1/products/{id}']?.get?.responses).toHaveProperty('304')
   const all = Object.entries(paths).flatMap(([path, methods]) => Object.keys(methods).map((one) => headers(one, path)))
   for (const { required, description } of all.flat()) expect([required ?? false, !!description]).toEqual([false, true])
+  expect(JSON.stringify(all)).not.toMatch(/"(default|examples?)":/) // the page would send it
 })
 
 test('a route that is named is one', () => {

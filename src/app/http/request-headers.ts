@@ -94,33 +94,27 @@ const kinds = [
   {
     name: 'Idempotency-Key',
     heededBy: keyed,
-    example: 'order-4711-first-try',
     description:
       'a name for this request, 1 to 255 printable characters: sent again with the same name it is not done again, and has the first answer',
   },
   {
     name: 'If-Match',
     heededBy: versioned,
-    example: '"7"',
     description:
       'the ETag that you saw, `"7"`, with its quotes: if somebody was faster, nothing is done and the answer is 412',
   },
   {
     name: 'If-None-Match',
     heededBy: remembered,
-    example: '"7"',
     description: 'the ETag that you have, with its quotes: if it is still the same, the answer is 304 without a body',
   },
 ]
 
-/** The headers that a route heeds, as a JSON schema; undefined when it heeds none. */
+/** The headers that a route heeds, as a JSON schema; undefined when it heeds none. Without examples: the page would send them. */
 export function headersOf(method: string, url: string) {
   const heeded = kinds.filter(({ heededBy }) => heededBy.has(`${method} ${url}`))
   if (heeded.length === 0) return undefined
-  const properties = heeded.map(({ name, description, example }) => [
-    name,
-    { type: 'string', description, examples: [example] },
-  ])
+  const properties = heeded.map(({ name, description }) => [name, { type: 'string', description }])
   return { type: 'object', properties: Object.fromEntries(properties) }
 }
 
