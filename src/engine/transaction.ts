@@ -116,6 +116,9 @@ export async function appendAndCommit(
   written?: Promise<unknown>,
 ): Promise<LoggedEvent[] | undefined> {
   const appended = events.length > 0 ? append(session, events) : undefined
+  // Should the wire die before the commit has arrived, Postgres must know that nothing is under way: it ends a transaction that idles within a second,
+  // but waits for the rest of what has no sync yet until the transaction's time is over, with the log's head in its hands.
+  session.flush()
   if (failpointsArmed) await appended
   failpoint('after-append')
   const outcomes = await Promise.allSettled([written, appended, commit(session)])

@@ -5,15 +5,15 @@ import { headHolder } from '../../src/engine/log.ts'
 import { createTestDatabase } from '../database.ts'
 import { expectSound } from './checker.ts'
 import { openWire } from './network.ts'
-import { until } from './ownership.ts'
+import { BUSY_MS, until } from './ownership.ts'
 import { seededTest } from './seed.ts'
 import { isStopped, startHost } from './supervisor.ts'
 import { quantile, startWorkload } from './workload.ts'
 
 /** Whoever stalls between append and commit is ended by Postgres after a second, and after another one what stood behind it in the same process. */
 const OTHERS_MS = 3_000
-/** What a test machine that does other things at the time may add. */
-const BUSY_MS = 1_000
+/** So long a dead wire stays dead: somebody who waited for it would show. */
+const DEAD_MS = OTHERS_MS + BUSY_MS + 1_000
 
 async function pidOf(db: Database, application: string): Promise<number[]> {
   const rows = await db<{ pid: number }>`select pid from pg_stat_activity where application_name = ${application}`
@@ -65,7 +65,7 @@ for (const { where, text } of [
       const its = startWorkload(() => cutOff, random, { callers: 10, each: 10, entities: 10 })
       const others = startWorkload(() => other, random, { callers: 10, entities: 10 })
       await gone
-      await pause(3_500)
+      await pause(DEAD_MS)
       wire.heal()
       await its.finish()
       await others.finish()
