@@ -49,14 +49,24 @@ seededTest(
         if (random() < 0.2) expect((await order(each.id, 'lamp')).status).toBe(status)
       }
     }
-    /** Whenever a version is said to have arrived everywhere, it has. */
+    /** A version is said to have arrived everywhere when it has, and not while somebody keeps search from it. */
+    const strangers = openDatabase(url, { idleInTransactionMs: 0, deadlineMs: 0 })
+    const stranger = await strangers.reserve()
     const editor = async () => {
       for (const title of ['warm lamp', 'dim lamp']) {
+        await stranger`begin`
+        await stranger`select from search.products where product_id = 'lamp' for update`
         const { status, body } = await settled(program, '/products/lamp', 'PATCH', { title }, title)
         expect(status, JSON.stringify(body)).toBe(200)
-        const path = `/products/lamp/sync-status?version=${body.version}&wait=8s`
+        const statusNow = async (wait = '') =>
+          (await program.call(`/products/lamp/sync-status?version=${body.version}${wait}`)).body
+        expect(await statusNow()).toMatchObject({
+          overallStatus: 'processing',
+          services: { search: expect.not.stringMatching('done') },
+        })
+        await stranger`rollback`
         await expect
-          .poll(async () => (await program.call(path)).body.overallStatus, { timeout: 30_000 })
+          .poll(async () => (await statusNow('&wait=8s')).overallStatus, { timeout: 60_000 })
           .toBe('completed')
         expect([...(await db`select title from search.products where product_id = 'lamp'`)]).toEqual([{ title }])
       }
@@ -79,7 +89,8 @@ seededTest(
     expect(await runProgram({ settings: { DATABASE_URL: url } }, ['verify'])).toMatchObject({ ended: 0 })
     expect(program.isRunning()).toBe(true)
     await program.close()
-    await db.close()
+    stranger.release()
+    await Promise.all([db.close(), strangers.close()])
   },
   120_000,
 )
