@@ -18,7 +18,7 @@ import type { SenderProcess } from './sender-process-testing.ts'
 import { type MailServer, startMailServer } from './smtp-testing.ts'
 
 // Processes start and claims run out: on a busy machine both take their time.
-vi.setConfig({ testTimeout: 60_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 let db: Database
 let server: MailServer
