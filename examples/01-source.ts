@@ -66,7 +66,7 @@ await engine.install([{ name: 'gift-cards', schema: new URL('./schema/gift-cards
 const { execute } = engine.executor(giftCards)
 
 const issued = await execute({ type: 'issue', id: 'A1', cents: 5_000 })
-console.log('issued, now at version', issued.versions['gift-card/A1'])
+console.log('issued, now at', issued.versions)
 
 // Two at once want more than there is: they are decided one after the other, and the second is refused alone.
 const both = await Promise.allSettled([
@@ -96,7 +96,7 @@ for (const { position, type, entity, version, data } of await engine.db<{
 await engine.close()
 
 /* Prints:
-issued, now at version 1
+issued, now at { 'gift-card/A1': 1 }
 { left: 2000 }
 balance-too-low {"left":2000}
 { left: 1500 } first

@@ -15,7 +15,7 @@ test.each(lessons)('%s prints what its last comment says', async (lesson) => {
   const file = join(import.meta.dirname, lesson)
   const promised = /\n\/\* Prints:\n([\s\S]*?)\n\*\/\n$/.exec(readFileSync(file, 'utf8'))?.[1]
   const env = { ...process.env, DATABASE_URL: inject('serverUrl'), FORCE_COLOR: '0' }
-  const { stdout, stderr } = await run(process.execPath, [file], { env, timeout: 50_000 })
+  const { stdout, stderr } = await run(process.execPath, [file], { env, timeout: 15_000 })
   expect(stdout.trimEnd()).toBe(promised)
   expect(stderr).toBe('')
 })
