@@ -158,8 +158,7 @@ export class Batch<State, Command, F extends Fact> implements Changed<State, F> 
     }
     const decision = decider.decide(states, command, now)
     const answer = 'answer' in decision ? (decision.answer ?? {}) : {}
-    const versions: Executed['versions'] = Object.create(null) // of ids that come once: as properties of an ordinary object each would cost a shape of its own
-    const executed: Executed = { answer, versions, repeated: false }
+    const executed: Executed = { answer, versions: {}, repeated: false }
     const { actor, correlationId, causationId, traceparent } = options
     const meta = JSON.stringify({ correlationId, causationId, actor, traceparent } satisfies Meta)
     const by = actor === undefined ? nobody : { actor }
