@@ -51,7 +51,9 @@ export function saveAdditions(additions: Additions, clock: Clock, settings: Anal
 }
 
 const rowsOf = (additions: (Addition & { at: string | number })[]) =>
-  JSON.stringify(additions.map((one) => (typeof one.amount === 'bigint' ? { ...one, amount: String(one.amount) } : one)))
+  JSON.stringify(
+    additions.map((one) => (typeof one.amount === 'bigint' ? { ...one, amount: String(one.amount) } : one)),
+  )
 
 export function saveWorld(world: World, clock: Clock, settings: AnalyticsSettings, tx: Sql) {
   const { products, stock, consents } = world.changed
