@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -409,6 +410,21 @@ describe('a source', () => {
     await upload(await feed({ kind: 'catalogue' }), catalogueOf('x', 2, 5))
     expect((await run(name)).counts).toMatchObject({ rows: 2, changed: 1, unchanged: 1, refused: 0 })
     expect((await run(name)).status).toBe('unchanged')
+  })
+
+  test('that comes packed is unpacked, and is no larger than allowed then', async () => {
+    const name = await feed({ kind: 'catalogue', source: { url: `${address()}/packed.csv` } })
+    const packed = (encoding: string, content: Buffer) => {
+      answer = (_, response) => void response.writeHead(200, { 'content-encoding': encoding }).end(content)
+    }
+    packed('gzip', gzipSync(catalogueOf('packed', 2)))
+    expect((await run(name)).counts).toMatchObject({ rows: 2 })
+    packed('br', brotliCompressSync(catalogueOf('packed', 3)))
+    expect((await run(name)).counts).toMatchObject({ rows: 3 })
+    packed('gzip', gzipSync(Buffer.alloc(6_000_000, 'x')))
+    expect(await run(name)).toMatchObject({ status: 'failed', error: 'it has more than 5000000 bytes' })
+    packed('gzip', Buffer.from('not packed at all'))
+    expect(await run(name)).toMatchObject({ status: 'failed', error: expect.stringContaining('incorrect header') })
   })
 
   test('that is gone, endless or leads on and on fails the run with the reason, and nothing else', async () => {

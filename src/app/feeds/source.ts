@@ -4,9 +4,11 @@ import { createReadStream } from 'node:fs'
 import { type FileHandle, mkdtemp, open, realpath, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, sep } from 'node:path'
+import { pipeline, type Readable } from 'node:stream'
+import { createBrotliDecompress, createGunzip } from 'node:zlib'
 import type { Sql } from '../../engine/database.ts'
+import { requestTo } from '../../services/media/request.ts'
 import type { Feed } from './definition.ts'
-import { requestTo } from './web.ts'
 
 /** The content can't be had. The message says why. */
 export class SourceFailed extends Error {
@@ -94,14 +96,14 @@ async function ask(
   const asked = new URL(url)
   let at = asked
   for (let redirects = 0; redirects <= redirectsMax; redirects++) {
-    const headers: Record<string, string> = {}
+    const headers: Record<string, string> = { 'accept-encoding': 'gzip, br' }
     if (header && at.origin === asked.origin) headers[header.name] = header.value
     if (known?.etag) headers['if-none-match'] = known.etag
     if (known?.lastModified) headers['if-modified-since'] = known.lastModified
-    const response = await requestTo(at, headers, signal)
+    const response = await requestTo(at, { headers, privateHosts: true, signal })
     const { statusCode: status = 0 } = response
     const { etag = null, 'last-modified': lastModified = null, location } = response.headers
-    if (status === 200) return { bytes: response, etag, lastModified }
+    if (status === 200) return { bytes: unpacked(response, response.headers['content-encoding']), etag, lastModified }
     response.destroy()
     if (status === 304 && known) return undefined
     if (status < 300 || status > 399 || !location) throw new SourceFailed(`${at.host} answered ${status}`)
@@ -110,6 +112,12 @@ async function ask(
     at = next
   }
   throw new SourceFailed(`${asked.host} leads on and on`)
+}
+
+/** Limits are looked at behind it, so that little can not become much. */
+function unpacked(bytes: Readable, encoding = 'identity'): Readable {
+  const unpacking = { gzip: createGunzip, 'x-gzip': createGunzip, br: createBrotliDecompress }[encoding.toLowerCase()]
+  return unpacking ? pipeline(bytes, unpacking(), () => {}) : bytes // the last of a pipeline fails with the first
 }
 
 async function keep(stream: Stream, limits: SourceLimits, known: Validators | undefined, signal: AbortSignal) {

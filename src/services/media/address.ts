@@ -1,5 +1,5 @@
 /**
- * Which machines media may be fetched from: those of the public internet, and if an operator says so those of the own network, but never what a cloud
+ * Which machines media and feeds may be fetched from: those of the public internet, and if an operator says so those of the own network, but never what a cloud
  * tells its machines their keys by. Checked on the address that is connected to, so that a name which means something else a moment later, and a
  * redirect, get no further (PROOF, Hostile input, SSRF).
  */

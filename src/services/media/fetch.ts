@@ -1,10 +1,8 @@
 /** Fetches media from a link: within a size and a time, over a few redirects, from public addresses alone. */
-import http from 'node:http'
-import https from 'node:https'
-import { isIP } from 'node:net'
+import type { IncomingMessage } from 'node:http'
 import { GiveUp, RetryAfter } from '../../engine/verdict.ts'
-import { lookupPublic, lookupPublicOrOwn, refuseAddress } from './address.ts'
 import { type Limits, refuseTooLarge, type Taken, takeIn } from './content.ts'
+import { requestTo } from './request.ts'
 
 export interface FetchOptions {
   limits: Limits
@@ -61,52 +59,25 @@ export async function fetchInto(
   }
 }
 
-/** One connection a request, so that each is checked and none lies idle. */
-const agents = { 'http:': new http.Agent({ keepAlive: false }), 'https:': new https.Agent({ keepAlive: false }) }
-
 function get(
   url: URL,
   { privateHosts }: FetchOptions,
   { etag, lastModified }: Validators,
   signal: AbortSignal,
-): Promise<http.IncomingMessage> {
+): Promise<IncomingMessage> {
   if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new GiveUp(`${url.protocol} is not fetched`)
   if (url.username || url.password) throw new GiveUp('it has a user or a password in it')
-  const host = url.hostname.replace(/^\[|\]$/g, '')
   if (!privateHosts && !PORTS.includes(url.port)) throw new GiveUp(`port ${url.port} is not fetched from`)
-  if (isIP(host) > 0) refuseAddress(host, host, privateHosts) // an address is not looked up
-  const { request } = url.protocol === 'https:' ? https : http
-  return new Promise((resolve, reject) => {
-    const sent = request(url, {
-      agent: agents[url.protocol as keyof typeof agents],
-      headers: {
-        'user-agent': 'Lockstep',
-        accept: 'image/*, video/*',
-        'accept-encoding': 'identity',
-        ...(etag !== undefined && { 'if-none-match': etag }),
-        ...(lastModified !== undefined && { 'if-modified-since': lastModified }),
-      },
-      maxHeaderSize: 16_384,
-      signal,
-      lookup: privateHosts ? lookupPublicOrOwn : lookupPublic,
-    })
-    sent.on('response', resolve)
-    sent.on('error', reject)
-    // Belt and braces: whatever chose the address, this is the one that answers.
-    sent.on('socket', (socket) =>
-      socket.once('connect', () => {
-        try {
-          refuseAddress(host, socket.remoteAddress ?? '', privateHosts)
-        } catch (refusal) {
-          socket.destroy(refusal as Error)
-        }
-      }),
-    )
-    sent.end()
-  })
+  const headers = {
+    accept: 'image/*, video/*',
+    'accept-encoding': 'identity',
+    ...(etag !== undefined && { 'if-none-match': etag }),
+    ...(lastModified !== undefined && { 'if-modified-since': lastModified }),
+  }
+  return requestTo(url, { headers, privateHosts, signal })
 }
 
-function redirectOf({ statusCode = 0, headers }: http.IncomingMessage, from: URL): URL | undefined {
+function redirectOf({ statusCode = 0, headers }: IncomingMessage, from: URL): URL | undefined {
   if (![301, 302, 303, 307, 308].includes(statusCode)) return undefined
   if (headers.location === undefined || !URL.canParse(headers.location, from.href))
     throw new GiveUp(`HTTP ${statusCode} leads nowhere`)
@@ -114,16 +85,14 @@ function redirectOf({ statusCode = 0, headers }: http.IncomingMessage, from: URL
 }
 
 /** Only what can be sent back: a server may say anything. */
-function validatorsOf({
-  headers: { etag = '', 'last-modified': lastModified = '' },
-}: http.IncomingMessage): Validators {
+function validatorsOf({ headers: { etag = '', 'last-modified': lastModified = '' } }: IncomingMessage): Validators {
   return {
     ...(/^(W\/)?"[\x21\x23-\x7e]{0,500}"$/.test(etag) && { etag }),
     ...(/^[\w ,:+-]{1,60}$/.test(lastModified) && !Number.isNaN(Date.parse(lastModified)) && { lastModified }),
   }
 }
 
-async function take(answer: http.IncomingMessage, file: string, limits: Limits): Promise<Taken> {
+async function take(answer: IncomingMessage, file: string, limits: Limits): Promise<Taken> {
   try {
     refuse(answer, limits)
     return await takeIn(answer, file, limits)
@@ -133,7 +102,7 @@ async function take(answer: http.IncomingMessage, file: string, limits: Limits):
 }
 
 /** What the status and the headers tell already. */
-function refuse({ statusCode = 0, headers }: http.IncomingMessage, limits: Limits): void {
+function refuse({ statusCode = 0, headers }: IncomingMessage, limits: Limits): void {
   const status = `HTTP ${statusCode}`
   if ([408, 425, 429].includes(statusCode) || statusCode >= 500) {
     const ms = retryAfterMs(headers['retry-after'])
