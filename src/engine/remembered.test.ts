@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { Remembered } from './remembered.ts'
 
 const euros = (amount: number) => ({ amount, currency: 'EUR' })
@@ -30,4 +30,20 @@ test('what was being read while the price changed is not kept', async () => {
   const next = prices.of(['a'])
   answer(200)
   expect(await next).toEqual(new Map([['a', euros(200)]]))
+})
+
+test('what nobody tells of, as another process would not, is remembered for a tenth of a second', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] })
+  try {
+    let now = 100
+    const prices = new Remembered(async (skus) => new Map(skus.map((sku) => [sku, euros(now)])))
+    await prices.of(['a'])
+    now = 200
+    vi.advanceTimersByTime(99)
+    expect(await prices.of(['a'])).toEqual(new Map([['a', euros(100)]]))
+    vi.advanceTimersByTime(1)
+    expect(await prices.of(['a'])).toEqual(new Map([['a', euros(200)]]))
+  } finally {
+    vi.useRealTimers()
+  }
 })
