@@ -9,6 +9,8 @@ import { defaultWarehouse, patiently, type Shop, Warehouses } from './shop.ts'
 
 // Enough for full group commits; twice as many are no faster and hold 30 MB more.
 const inFlightMax = 1_000
+// Of a thousand large products, each in memory several times on its way to Postgres, there would be 100 MB and more.
+const charactersMax = 2_000_000
 
 type TakingOptions = Pick<CatalogueOptions, 'dryRun' | 'stock'>
 
@@ -17,7 +19,7 @@ export class Taking {
   readonly #options: TakingOptions
   readonly #shop: Shop
   readonly #report: ReportWriter
-  readonly #inFlight = new InFlight(inFlightMax)
+  readonly #inFlight = new InFlight(inFlightMax, charactersMax)
   readonly #warehouses: Warehouses
 
   constructor(options: TakingOptions, shop: Shop, report: ReportWriter) {
@@ -34,8 +36,10 @@ export class Taking {
     if (this.#options.dryRun) return this.#compare(drafts)
     for (const draft of drafts) {
       for (const problem of draft.problems) this.#report.problem(problem)
-      if (draft.product || draft.stock.length > 0) await this.#inFlight.add(() => this.#carryOut(draft))
-      else this.#report.count(draft.refusal ?? 'productsRefused')
+      if (draft.product || draft.stock.length > 0) {
+        const characters = JSON.stringify(draft.product ?? '').length
+        await this.#inFlight.add(() => this.#carryOut(draft), characters)
+      } else this.#report.count(draft.refusal ?? 'productsRefused')
     }
   }
 
