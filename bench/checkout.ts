@@ -16,10 +16,10 @@ import { bench, type Finding, inFlight, inTurns, type Server } from './bench.ts'
 const CONNECTIONS = 8
 /** More of them than connections: while one waits for the provider another may write. */
 const RIVAL_IN_FLIGHT = 64
-const IN_FLIGHT = 4_000
+const IN_FLIGHT = 2_000
 const ROUNDS = 3
 /** Of each round. */
-const CHECKOUTS = 8_000
+const CHECKOUTS = 12_000
 const RIVAL_CHECKOUTS = 800
 const STOCK = 10_000_000
 const PRICE = 1_999

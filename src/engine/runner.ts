@@ -19,6 +19,12 @@ import { GiveUp, type RetryPolicy } from './verdict.ts'
 const USUAL_BATCH = { projection: 8_000, reaction: 200 }
 /** After losing so many owners in a row, a consumer handles its events one at a time and says which before it does. */
 const CRASHES_TO_TRY_ALONE = 4
+/**
+ * The next step begins a millisecond after the last for every four events that this had, or 60: more come meanwhile, and one step for all of them costs
+ * little more than for the few that are there. Who is behind has steps that take longer than that, and does not wait.
+ */
+const GATHERED_IN_MS = 4
+const GATHERING_MS = 60
 /** Failures changed by others (a manual retry in another process) are seen after so long. */
 const REFRESH_MS = 1_000
 /** A checkpoint that moved only past events of no concern is written this often. */
@@ -78,6 +84,8 @@ export class Runner {
   /** Read, and not handled yet. */
   #rest: { after: number; events: LoggedEvent[] } = { after: 0, events: [] }
   #writtenAt = 0
+  /** Events of the last step. */
+  #handled = 0
   #compared = false
   /** Events still to be handled with care: as many as may have been in the batch that ended the last owner. */
   #careful = 0
@@ -182,6 +190,7 @@ export class Runner {
   /** Reads what there is by now and handles it. */
   async #advance(claim: Claim, alone: boolean) {
     const events = await this.#read(alone ? 1 : this.#limit)
+    this.#handled = events.length
     if (events.length === 0) return
     const now = performance.now()
     if (!events.some((event) => this.#step.concerns(event))) {
@@ -218,9 +227,14 @@ export class Runner {
         continue
       }
       try {
+        const begun = performance.now()
         const stepped = await this.runOnce()
         troubles = 0
-        if (stepped) continue
+        if (stepped) {
+          const gathering = begun + Math.min(this.#handled / GATHERED_IN_MS, GATHERING_MS) - performance.now()
+          if (gathering > 0) await pause(gathering, signal)
+          continue
+        }
         const idle = this.#unwritten ? IDLE_CHECKPOINT_MS : REFRESH_MS
         await this.#options.tail.beyond(this.#position, Math.max(1, Math.min(this.dueInMs, idle)), signal)
       } catch (error) {
