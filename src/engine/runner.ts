@@ -20,8 +20,8 @@ const USUAL_BATCH = { projection: 8_000, reaction: 200 }
 /** After losing so many owners in a row, a consumer handles its events one at a time and says which before it does. */
 const CRASHES_TO_TRY_ALONE = 4
 /**
- * The next step begins a millisecond after the last for every four events that this had, or 60: more come meanwhile, and one step for all of them costs
- * little more than for the few that are there. Who is behind has steps that take longer than that, and does not wait.
+ * Who has come to the log's end begins the next step a millisecond after the last for every four events that this had, at most 60: more come meanwhile,
+ * and one step for all of them costs little more than for the few that are there. Who is behind does not wait.
  */
 const GATHERED_IN_MS = 4
 const GATHERING_MS = 60
@@ -84,8 +84,8 @@ export class Runner {
   /** Read, and not handled yet. */
   #rest: { after: number; events: LoggedEvent[] } = { after: 0, events: [] }
   #writtenAt = 0
-  /** Events of the last step. */
-  #handled = 0
+  /** Events of the last step, if it came to the log's end. */
+  #last = 0
   #compared = false
   /** Events still to be handled with care: as many as may have been in the batch that ended the last owner. */
   #careful = 0
@@ -189,8 +189,9 @@ export class Runner {
 
   /** Reads what there is by now and handles it. */
   async #advance(claim: Claim, alone: boolean) {
+    const end = this.#options.tail.position ?? 0
     const events = await this.#read(alone ? 1 : this.#limit)
-    this.#handled = events.length
+    this.#last = (events.at(-1)?.position ?? 0) < end ? 0 : events.length
     if (events.length === 0) return
     const now = performance.now()
     if (!events.some((event) => this.#step.concerns(event))) {
@@ -231,7 +232,7 @@ export class Runner {
         const stepped = await this.runOnce()
         troubles = 0
         if (stepped) {
-          const gathering = begun + Math.min(this.#handled / GATHERED_IN_MS, GATHERING_MS) - performance.now()
+          const gathering = begun + Math.min(this.#last / GATHERED_IN_MS, GATHERING_MS) - performance.now()
           if (gathering > 0) await pause(gathering, signal)
           continue
         }
