@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { openEmbeddedPostgres } from '../src/app/postgres.ts'
 import { Engine, type EngineOptions } from '../src/engine/engine.ts'
+import { REFERENCE, yardstick } from './yardstick.ts'
 
 /** The memory that `npm start` runs in. */
 export const MEMORY = ['--max-semi-space-size=16', '--heap-growing-percent=100'] as const
@@ -34,10 +35,16 @@ export async function bench(
   const directory = await mkdtemp(join(tmpdir(), 'lockstep-bench-'))
   const postgres = await openEmbeddedPostgres({ directory: join(directory, 'postgres') })
   try {
+    const before = await yardstick(postgres.url)
     const { line, figures, goals } = await watched(() => measure(serverAt(postgres.url)))
+    const speed = Math.round((before + (await yardstick(postgres.url))) / 2)
+    figures.forUpdatePerSecond = speed
     const missed = Object.entries(goals).filter(([, reached]) => !reached)
     if (process.argv.includes('--json')) console.log(JSON.stringify({ bench: name, line, figures, goals }))
-    else console.log(`${name}: ${line}; ${figures.memoryMb} MB${missed.map(([goal]) => `; MISSED: ${goal}`).join('')}`)
+    else
+      console.log(
+        `${name}: ${line}; ${figures.memoryMb} MB; machine ${speed.toLocaleString('en')}/s for update, the goals' ${REFERENCE.toLocaleString('en')}${missed.map(([goal]) => `; MISSED: ${goal}`).join('')}`,
+      )
     if (missed.length > 0) process.exitCode = 1
   } finally {
     await postgres.close()

@@ -3,12 +3,12 @@
  * with reservations for one hot SKU in three warehouses, allocated by a strategy; against what one would write instead: a `select … for update`
  * transaction an order, and a single-statement CTE an order. The rivals keep a counter and a row an order, and know one warehouse.
  */
-import { type Database, openDatabase } from '../src/engine/database.ts'
+import type { Database } from '../src/engine/database.ts'
 import { inventoryDecider } from '../src/services/inventory/decider.ts'
 import { inventoryStore } from '../src/services/inventory/store.ts'
 import { bench, type Finding, inFlight, inTurns, type Server } from './bench.ts'
+import { CONNECTIONS, forUpdate, openRivals } from './yardstick.ts'
 
-const CONNECTIONS = 8
 const IN_FLIGHT = 4_000
 /** Of each of four rounds. */
 const LOCKSTEP_ORDERS = 30_000
@@ -114,24 +114,6 @@ export async function reservations({ url, engine: open }: Server): Promise<Findi
       'ledger = counters': wrong?.n === 0,
     },
   }
-}
-
-async function openRivals(url: string, skus: string[]) {
-  const db = openDatabase(url, { name: 'lockstep bench', max: CONNECTIONS })
-  await db`drop table if exists rival, rival_orders`
-  await db`create table rival (sku text primary key, on_hand bigint not null check (on_hand >= 0)) with (fillfactor = 50)`
-  await db`create table rival_orders (id bigint generated always as identity primary key, sku text not null, quantity int not null)`
-  await db`insert into rival select unnest(${skus}::text[]), ${STOCK}`
-  return db
-}
-
-async function forUpdate(db: Database, sku: string) {
-  await db.begin(async (tx) => {
-    const [row] = await tx<{ on_hand: number }>`select on_hand from rival where sku = ${sku} for update`
-    if ((row?.on_hand ?? 0) < 1) throw new Error('sold out')
-    await tx`update rival set on_hand = on_hand - 1 where sku = ${sku}`
-    await tx`insert into rival_orders (sku, quantity) values (${sku}, 1)`
-  })
 }
 
 async function cte(db: Database, sku: string) {
