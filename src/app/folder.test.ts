@@ -11,10 +11,13 @@ async function parent(): Promise<string> {
 }
 
 test('a folder is made with those above it, by as many at once as like', async () => {
-  const path = join(await parent(), 'a', 'b', 'c')
-  await Promise.all([makeFolder(path, 0o700), makeFolder(path, 0o700), makeFolder(path, 0o700)])
-  expect((await stat(path)).isDirectory()).toBe(true)
-  await makeFolder(path)
+  const within = await parent()
+  for (let n = 0; n < 50; n++) {
+    const path = join(within, `${n}`, 'a', 'b', 'c')
+    await Promise.all(Array.from({ length: 6 }, () => makeFolder(path, 0o700)))
+    expect((await stat(path)).isDirectory()).toBe(true)
+    await makeFolder(path)
+  }
 })
 
 test('what is a file, or is below one, is refused with the name of the setting', async () => {

@@ -27,13 +27,13 @@ async function made(path: string, mode?: number): Promise<void> {
     await mkdir(path, mode)
   } catch (error) {
     const { code } = error as { code?: string }
-    const is = await stat(path).catch(() => undefined)
-    if (is?.isDirectory()) return
+    if (await isFolder(path)) return
     const above = dirname(path)
-    if (code !== 'ENOENT' || above === path || (await isFolder(above))) throw error
-    await made(above)
+    if (code !== 'ENOENT' || above === path) throw error
+    if (!(await isFolder(above))) await made(above)
+    // Another process may have made what was missing, before the look above or after it.
     await mkdir(path, mode).catch(async (again) => {
-      if (!(await isFolder(path))) throw again // another process was not faster
+      if (!(await isFolder(path))) throw again
     })
   }
 }
