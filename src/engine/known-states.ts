@@ -5,7 +5,7 @@ import type { EntityId, Versioned } from './decider.ts'
 /** States of one kind of entity that are kept, and characters of all of them, about. */
 const MOST = 6_000
 const CHARACTERS = 4_000_000
-/** What a state takes beside its texts. */
+/** What each value of a state takes beside its text. */
 const FIELD = 10
 
 /** Each kind of entity by itself: orders come by the thousand and are hardly asked for again, and must not push out the stock they take. */

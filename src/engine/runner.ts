@@ -84,7 +84,7 @@ export class Runner {
   /** Read, and not handled yet. */
   #rest: { after: number; events: LoggedEvent[] } = { after: 0, events: [] }
   #writtenAt = 0
-  /** Events of the last step, if it came to the log's end. */
+  /** Events of the last step if it came to the log's end, none otherwise. */
   #last = 0
   #compared = false
   /** Events still to be handled with care: as many as may have been in the batch that ended the last owner. */
