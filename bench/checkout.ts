@@ -7,6 +7,7 @@ import { sellingFrom } from '../src/app/selling.ts'
 import { type Database, openDatabase } from '../src/engine/database.ts'
 import { joint } from '../src/engine/joint.ts'
 import { checkoutService } from '../src/services/checkout/service.ts'
+import { checkoutSource } from '../src/services/checkout/store.ts'
 import { inventoryService, inventorySource } from '../src/services/inventory/service.ts'
 import { ordersService } from '../src/services/orders/service.ts'
 import { ordersSource } from '../src/services/orders/store.ts'
@@ -27,12 +28,15 @@ const PRICE = 1_999
 export async function checkout({ url, engine: open }: Server): Promise<Finding> {
   const engine = open()
   const stock = inventorySource({})
-  const selling = joint(engine, [stock, ordersSource])
+  const source = checkoutSource()
+  const selling = joint(engine, 'selling', [stock, ordersSource, source])
   const inventory = inventoryService(engine, {}, selling.of(stock))
   const orders = ordersService(engine, { joint: selling, stock, pricesOf: async () => new Map() })
   const payments = paymentsService(engine)
   const checkouts = checkoutService(engine, {
-    selling: sellingFrom({ inventory, orders, ttlSeconds: 900 }),
+    joint: selling,
+    source,
+    selling: sellingFrom({ stock, inventory, orders, ttlSeconds: 900 }),
     paying: payments,
     quote: async (lines) => ({
       currency: 'EUR',

@@ -113,14 +113,14 @@ test('commands that wait and that are turned away are counted, those that break 
   const second = make().catch(refused)
   await expect
     .poll(() => metrics.registry.metrics(), { interval: 5 })
-    .toContain('lockstep_commands_waiting{source="catalog+inventory"} 1')
+    .toContain('lockstep_commands_waiting{source="products"} 1')
   for (const each of [first, second]) expect(await each).toMatchObject({ name: 'Unavailable', reason: 'lock' })
   await session`rollback`
   session.release()
   await stranger.close()
   const text = await metrics.registry.metrics()
   expect(text.match(/^lockstep_commands_refused_total\{.*/gm)).toEqual([
-    'lockstep_commands_refused_total{source="catalog+inventory",reason="lock"} 2',
+    'lockstep_commands_refused_total{source="products",reason="lock"} 2',
   ])
-  expect(text).toContain('lockstep_commands_waiting{source="catalog+inventory"} 0')
+  expect(text).toContain('lockstep_commands_waiting{source="products"} 0')
 })

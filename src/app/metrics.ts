@@ -24,7 +24,7 @@ export function createMetrics(): Metrics {
   collectDefaultMetrics({ register: registry })
   const commands = new Counter({
     name: 'lockstep_commands_total',
-    help: 'Commands carried out.',
+    help: 'Commands carried out. What several sources carry out together has one name: selling, products.',
     labelNames: ['source'],
     registers,
   })

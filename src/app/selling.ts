@@ -1,22 +1,26 @@
 /** Stock and orders as a checkout asks for them. Refusals that say "it is so already" or "it never was" are none. */
 import { Rejected } from '../engine/decider.ts'
+import type { AnySource } from '../engine/joint.ts'
 import type { Selling, Subject } from '../services/checkout/ports.ts'
 import type { InventoryService } from '../services/inventory/service.ts'
 import type { OrdersService } from '../services/orders/service.ts'
 
 export interface Sellers {
+  /** Inventory's source. */
+  stock: AnySource
   inventory: Pick<InventoryService, 'execute'>
-  orders: Pick<OrdersService, 'execute'>
+  orders: Pick<OrdersService, 'execute' | 'deedsOf'>
   /** Life of a checkout's reservation. */
   ttlSeconds: number
 }
 
-export function sellingFrom({ inventory, orders, ttlSeconds }: Sellers): Selling {
+const actor = 'checkout'
+
+export function sellingFrom({ stock, inventory, orders, ttlSeconds }: Sellers): Selling {
   return {
-    async reserve(subject, key) {
-      const { id: orderId, reservationId } = subject
-      const lines = subject.lines.map(({ sku, quantity }) => ({ sku, quantity }))
-      await inventory.execute({ type: 'reserve', reservationId, orderId, lines, ttlSeconds }, by(key, subject))
+    async reserve({ id: orderId, reservationId, lines: wanted }) {
+      const lines = wanted.map(({ sku, quantity }) => ({ sku, quantity }))
+      return [{ source: stock, command: { type: 'reserve', reservationId, orderId, lines, ttlSeconds } }]
     },
 
     release: (subject, key) =>
@@ -25,13 +29,12 @@ export function sellingFrom({ inventory, orders, ttlSeconds }: Sellers): Selling
         inventory.execute({ type: 'release', reservationId: subject.reservationId }, by(key, subject)),
       ),
 
-    async confirmOrder(subject, key) {
-      const { id: orderId, reservationId, customerId, currency } = subject
-      const lines = subject.lines.map(({ sku, quantity, unitPrice }) => {
+    confirmOrder({ id: orderId, reservationId, customerId, currency, lines: wanted }) {
+      const lines = wanted.map(({ sku, quantity, unitPrice }) => {
         return { sku, quantity, unitPrice: { amount: unitPrice, currency } }
       })
       const customer = customerId === null ? {} : { customerId }
-      await orders.execute({ type: 'confirm', orderId, reservationId, ...customer, lines }, by(key, subject))
+      return orders.deedsOf({ type: 'confirm', orderId, reservationId, ...customer, lines }, actor)
     },
 
     cancelOrder: (subject, key) =>
@@ -40,14 +43,11 @@ export function sellingFrom({ inventory, orders, ttlSeconds }: Sellers): Selling
         orders.execute({ type: 'cancel', orderId: subject.id, reason: 'checkout' }, by(key, subject)),
       ),
 
-    // Without a key: an order that is paid is not made so twice.
-    async markPaid({ id, correlationId }) {
-      await orders.execute({ type: 'mark', orderId: id, status: 'paid' }, { actor: 'checkout', correlationId })
-    },
+    markPaid: ({ id }) => orders.deedsOf({ type: 'mark', orderId: id, status: 'paid' }, actor),
   }
 }
 
-const by = (key: string, { correlationId }: Subject) => ({ key, actor: 'checkout', correlationId })
+const by = (key: string, { correlationId }: Subject) => ({ key, actor, correlationId })
 
 async function unless(codes: string[], work: Promise<unknown>): Promise<void> {
   try {

@@ -9,6 +9,7 @@ import { cartsSource } from '../services/carts/store.ts'
 import { catalogService } from '../services/catalog/service.ts'
 import { catalogSource } from '../services/catalog/store.ts'
 import { checkoutService } from '../services/checkout/service.ts'
+import { checkoutSource } from '../services/checkout/store.ts'
 import { collectionsService } from '../services/collections/service.ts'
 import { customersService } from '../services/customers/service.ts'
 import { inventoryService, inventorySource } from '../services/inventory/service.ts'
@@ -50,9 +51,10 @@ export function wire(
   const resting = (skus: string[]) => catalog.resting(skus)
   const pricing = pricingService(engine, resting)
   const customers = customersService(engine)
-  // An order and the stock it takes are one command.
+  // An order and the stock it takes are one command; a checkout's steps and what they change too.
   const stock = inventorySource(config.stock)
-  const selling = joint(engine, [stock, ordersSource])
+  const checkouts = checkoutSource()
+  const selling = joint(engine, 'selling', [stock, ordersSource, cartsSource, checkouts])
   const orders = ordersService(engine, {
     joint: selling,
     stock,
@@ -62,7 +64,7 @@ export function wire(
   })
   const inventory = inventoryService(engine, config.stock, selling.of(stock), orders.sell, resting)
   // A change of a product and of what is on hand of it is one command too.
-  const changing = joint(engine, [catalogSource, stock])
+  const changing = joint(engine, 'products', [catalogSource, stock])
   const catalog = catalogService(engine, { joint: changing, stock, counting: inventory.counting }, caches)
   const payments = paymentsService(engine, config.payments)
   const carts = cartsService(engine, { liveConnections: config.storefront.liveConnections })
@@ -72,7 +74,9 @@ export function wire(
     inventory,
     orders,
     checkout: checkoutService(engine, {
-      selling: sellingFrom({ inventory, orders, ttlSeconds: config.stock.reservationTtlSeconds }),
+      joint: selling,
+      source: checkouts,
+      selling: sellingFrom({ stock, inventory, orders, ttlSeconds: config.stock.reservationTtlSeconds }),
       paying: payments,
       quote: pricing.quote,
       carts: { source: cartsSource, read: carts.cart },

@@ -57,7 +57,7 @@ test('metrics have document B’s names and tell of commands, application and la
   await expect(order).rejects.toThrow('0 available')
   await system.engine.settle()
   const text = await metrics.registry.metrics()
-  expect(text).toContain('lockstep_commands_total{source="catalog+inventory"} 1')
+  expect(text).toContain('lockstep_commands_total{source="products"} 1')
   expect(text).toMatch(/lockstep_consumer_lag_events\{consumer="search"\} [0-9]/)
   expect(text).toContain('inventory_update_failures_total 1')
   expect(text).toContain('out_of_stock_products_total 1')

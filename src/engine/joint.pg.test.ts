@@ -36,7 +36,7 @@ beforeAll(async () => {
   const made = await testEngine(url, (to) => [notesService(to)] as const)
   engine = made.engine
   alone = made.services[0]
-  both = joint(engine, [mine, marks])
+  both = joint(engine, 'both', [mine, marks])
 })
 afterAll(() => engine.close())
 
@@ -148,6 +148,6 @@ test('whoever writes a part’s entities alone meanwhile loses nothing and stops
 })
 
 test('two sources that own the same kind of entity, or don’t say what they own, can’t be joined', () => {
-  expect(() => jointSource([mine, { ...marks, entities: ['note'] }])).toThrow('both own note')
-  expect(() => jointSource([notes])).toThrow('does not say what it owns')
+  expect(() => jointSource('both', [mine, { ...marks, entities: ['note'] }])).toThrow('both own note')
+  expect(() => jointSource('both', [notes])).toThrow('does not say what it owns')
 })

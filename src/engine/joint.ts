@@ -42,12 +42,13 @@ export interface Joint {
   together(command: Together, options?: CommandOptions): Promise<Executed>
 }
 
-/** Sources that own different kinds of entities, behind one of the engine's executors. */
+/** Sources that own different kinds of entities, behind one of the engine's executors, whose name is theirs together. */
 export function joint(
   engine: { executor<S, C, F extends Fact>(source: Source<S, C, F>): Executor<C> },
+  name: string,
   sources: readonly AnySource[],
 ): Joint {
-  const { execute } = engine.executor(jointSource(sources))
+  const { execute } = engine.executor(jointSource(name, sources))
   return {
     of<Command>({ name }: Pick<Source<never, Command, never>, 'name'>) {
       const source = sources.find((one) => one.name === name)
@@ -61,10 +62,10 @@ export function joint(
   }
 }
 
-export function jointSource(sources: readonly AnySource[]): Source<unknown, JointCommand, Fact> {
+export function jointSource(name: string, sources: readonly AnySource[]): Source<unknown, JointCommand, Fact> {
   const ownerOf = ownership(sources)
   return {
-    name: sources.map((source) => source.name).join('+'),
+    name,
     identity: (command) => command,
     ownerOf: (entity) => ownerOf(entity).name,
     decider: {

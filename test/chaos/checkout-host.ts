@@ -9,8 +9,9 @@ import { Engine } from '../../src/engine/engine.ts'
 import { cartsService } from '../../src/services/carts/service.ts'
 import { cartsSource } from '../../src/services/carts/store.ts'
 import { checkoutService } from '../../src/services/checkout/service.ts'
+import { checkoutSource } from '../../src/services/checkout/store.ts'
 import { paymentsService } from '../../src/services/payments/service.ts'
-import { sellingServices } from '../selling.ts'
+import { sellingBeside } from '../selling.ts'
 
 export interface CheckoutHostSettings {
   url: string
@@ -23,12 +24,16 @@ export interface CheckoutHostSettings {
 
 const { url, begin, sku, slow } = JSON.parse(process.env.CHECKOUT_HOST ?? '{}') as CheckoutHostSettings
 const engine = new Engine({ url, log: pino({ level: process.env.CHAOS_LOG ?? 'silent' }) })
-const selling = sellingServices(engine)
+const rules = { leaseMs: 400, retryFirstMs: 50 }
+const source = checkoutSource(rules)
+const { services: selling, stock, joint } = sellingBeside(engine, [cartsSource, source])
 const [, inventory, orders] = selling
 const payments = paymentsService(engine, { deadlineMs: 1_000 })
 const carts = cartsService(engine)
 const checkout = checkoutService(engine, {
-  selling: sellingFrom({ inventory, orders, ttlSeconds: 900 }),
+  joint,
+  source,
+  selling: sellingFrom({ stock, inventory, orders, ttlSeconds: 900 }),
   paying: {
     ...payments,
     async authorise(request) {
@@ -43,8 +48,7 @@ const checkout = checkoutService(engine, {
     total: lines.reduce((sum, line) => sum + line.quantity * 1_000, 0),
   }),
   carts: { source: cartsSource, read: carts.cart },
-  leaseMs: 400,
-  retryFirstMs: 50,
+  ...rules,
 })
 await engine.install(
   [...selling, payments, carts, checkout].map(({ name, schema }) => ({ name, ...(schema && { schema }) })),

@@ -66,25 +66,28 @@ async function wrong(url: string): Promise<string[]> {
   return [...rows.map((row) => row.wrong), ...findings.map((finding) => JSON.stringify(finding))]
 }
 
-const steps = ['reserve', 'authorise', 'confirm', 'capture']
-const forward = steps.flatMap((step) => [`checkout-${step}-done`, `checkout-${step}-reported`])
-const back = [
-  'checkout-capture-undone',
-  'checkout-confirm-undone',
-  'checkout-authorise-undone',
-  'checkout-reserve-undone',
+/** Where the provider has answered, where a step is committed, and within and right behind the transactions that carry steps out. */
+const forward = [
+  'checkout-reserve-reported=kill@3',
+  'checkout-authorise-done=kill@3',
+  'checkout-authorise-reported=kill@3',
+  'checkout-confirm-reported=kill@3',
+  'checkout-capture-done=kill@3',
+  'checkout-capture-reported=kill@3',
+  ...[21, 22, 23, 24].flatMap((nth) => [`after-append=kill@${nth}`, `committed=kill@${nth}`]),
 ]
+const back = ['capture', 'confirm', 'authorise', 'reserve'].map((step) => `checkout-${step}-undone=kill@3`)
 
 test.each([
   ...forward.map((point) => [point, 'tok_visa', 'completed'] as const),
   ...back.map((point) => [point, 'tok_forget_capture', 'compensated'] as const),
-  ['checkout-authorise-reported', 'tok_decline', 'compensated'] as const,
+  ['checkout-authorise-reported=kill@3', 'tok_decline', 'compensated'] as const,
 ])(
   'killed at %s with %s, the next process goes on from there: every checkout is %s, nothing is sold or taken twice, nor in another cart too',
-  async (point, token, status) => {
+  async (failpoint, token, status) => {
     const { url } = await createTestDatabase()
     const begin = Array.from({ length: 6 }, (_, n) => ({ id: `c${n}`, token }))
-    expect(await host({ url, begin, sku: 'KIT' }, `${point}=kill@3`)).toBe('SIGKILL')
+    expect(await host({ url, begin, sku: 'KIT' }, failpoint)).toBe('SIGKILL')
     // A caller without an answer sends his request again, under the same key.
     expect(await host({ url, begin, sku: 'KIT' })).toBe(0)
     expect(await wrong(url)).toEqual([])
@@ -98,7 +101,7 @@ test.each([
 
 test.each([
   'checkout-confirm-reported=kill@3',
-  'checkout-reserve-done=kill@9',
+  'checkout-authorise-done=kill@3',
   'checkout-reserve-reported=kill@9',
 ])('killed at %s while goods are reserved anew, because they had expired: each is sold and paid once, none is held twice', async (failpoint) => {
   const { url } = await createTestDatabase()
@@ -126,7 +129,7 @@ test('killed again and again at any step, with cards of every kind, all comes to
   ]
   const begin = Array.from({ length: 14 }, (_, n) => ({ id: `c${n}`, token: tokens[n % tokens.length] as string }))
   const points = [
-    'checkout-reserve-done',
+    'checkout-reserve-reported',
     'checkout-authorise-done',
     'checkout-capture-done',
     'checkout-authorise-undone',

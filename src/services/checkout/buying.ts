@@ -1,12 +1,11 @@
 /**
- * A checkout and the cart it buys are one command where the cart begins to be bought and where that is over: both are said in one transaction, or neither.
- * Whatever happens in between and whoever dies, a cart is bought once, as it was priced, and meanwhile what is in it gets into no other cart.
+ * A checkout's commands, each one transaction with what goes along with it: a step's report with what the step changes, and the cart that it buys where that
+ * begins to be bought and where it is over. Whatever happens in between and whoever dies, a cart is bought once, as it was priced, and meanwhile what is in it
+ * gets into no other cart.
  */
-import type { Source } from '../../engine/decider.ts'
-import type { Executor } from '../../engine/executor.ts'
-import { type AnySource, type Deed, joint } from '../../engine/joint.ts'
-import type { Engine } from '../../engine/service.ts'
-import type { CheckoutCommand, CheckoutFact, CheckoutState } from './decider.ts'
+import type { CommandOptions, Executed } from '../../engine/executor.ts'
+import type { AnySource, Deed, Joint } from '../../engine/joint.ts'
+import type { CheckoutCommand, CheckoutState, Report } from './decider.ts'
 import type { CartReader } from './ports.ts'
 import { saga } from './saga.ts'
 
@@ -16,38 +15,64 @@ export interface Carts {
   read: CartReader
 }
 
-/** Without carts, lines alone are bought. */
-export function executeWith(
-  engine: Pick<Engine, 'executor'>,
-  source: Source<CheckoutState, CheckoutCommand, CheckoutFact>,
-  carts: AnySource | undefined,
-): Executor<CheckoutCommand>['execute'] {
-  if (!carts) return engine.executor(source).execute
-  const buying = joint(engine, [carts, source])
-  const alone = buying.of<CheckoutCommand>(source)
-  return (command, options) => {
-    if (!('cartId' in command) || !command.cartId) return alone(command, options)
+/** Sources behind one executor: the checkouts', of what is written in steps, and of carts, if they are bought. */
+export interface Together {
+  joint: Joint
+  source: AnySource
+  carts?: AnySource | undefined
+}
+
+type Start = Extract<CheckoutCommand, { type: 'start' }>
+
+export class Buying {
+  readonly #with: Together
+
+  constructor(together: Together) {
+    this.#with = together
+  }
+
+  start(command: Start, options: CommandOptions): Promise<Executed> {
+    const { joint, source, carts } = this.#with
     const itself: Deed = { source, command }
-    const together = { scope: source.name, said: command }
-    if (command.type === 'start')
-      return buying.together({ ...together, deeds: [{ source: carts, command: taking(command) }, itself] }, options)
-    if (!ends(command)) return alone(command, options)
-    const settle = { type: 'settle', cartId: command.cartId, checkoutId: command.id }
-    const settling: Deed = {
-      source: carts,
-      command: settle,
-      complete: ([told]) => ({ ...settle, outcome: (told?.state as CheckoutState | undefined)?.checkout }),
-    }
-    return buying.together({ ...together, deeds: [itself, settling], answer: ([told]) => told ?? {} }, options)
+    const { cartId } = command
+    const deeds: [Deed, ...Deed[]] =
+      carts && cartId !== null ? [{ source: carts, command: taking(command, cartId) }, itself] : [itself]
+    return joint.together({ scope: source.name, said: command, deeds }, options)
+  }
+
+  retry(id: string, options: CommandOptions): Promise<Executed> {
+    return this.#with.joint.of<CheckoutCommand>(this.#with.source)({ type: 'retry', id }, options)
+  }
+
+  /** Reports on a step, and on the one before it; what the last one changes commits with its report. Answers the state after it; throws `stale`. */
+  async report(reports: readonly Report[], changes: readonly Deed[], options: CommandOptions): Promise<CheckoutState> {
+    const { joint, source, carts } = this.#with
+    const said = reports.map((command): Deed => ({ source, command }))
+    const last = reports.at(-1) as Report
+    const settling = carts && last.cartId && ends(last) ? [settled(carts, last.cartId, last.id)] : []
+    const deeds = [...said.slice(0, -1), ...changes, ...said.slice(-1), ...settling] as [Deed, ...Deed[]]
+    const { answer } = await joint.together(
+      { scope: source.name, said: last, deeds, answer: (answers) => answers.at(-1 - settling.length) ?? {} },
+      options,
+    )
+    return answer.state
   }
 }
 
 /** One that can't be priced is refused for that, if the cart may be bought at all. */
-function taking({ id, cartId, lines, refused }: Extract<CheckoutCommand, { type: 'start' }>) {
+function taking({ id, lines, refused }: Start, cartId: string) {
   return { type: 'check-out', cartId, checkoutId: id, ...(!refused && { lines }) }
 }
 
 /** May it be over with this? */
-const ends = (command: Exclude<CheckoutCommand, { type: 'start' | 'retry' }>) =>
-  (command.type === 'done' && command.step === saga.at(-1)?.name) ||
-  (command.type === 'undone' && command.step === saga[0]?.name)
+const ends = ({ type, step }: Report) =>
+  (type === 'done' && step === saga.at(-1)?.name) || (type === 'undone' && step === saga[0]?.name)
+
+function settled(source: AnySource, cartId: string, checkoutId: string): Deed {
+  const settle = { type: 'settle', cartId, checkoutId }
+  return {
+    source,
+    command: settle,
+    complete: (answers) => ({ ...settle, outcome: (answers.at(-1)?.state as CheckoutState | undefined)?.checkout }),
+  }
+}

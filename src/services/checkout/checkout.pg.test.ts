@@ -14,6 +14,7 @@ import { type PaymentSettings, type PaymentsService, paymentsService } from '../
 import type { Checkout } from './events.ts'
 import { type Step, saga } from './saga.ts'
 import { type CheckoutService, checkoutService } from './service.ts'
+import { checkoutSource } from './store.ts'
 
 let engine: TestEngine
 let inventory: InventoryService
@@ -27,6 +28,8 @@ let deaths: boolean[] = []
 let lapses: (() => Promise<void>)[] = []
 /** The next authorisation never comes back. */
 let hangs = false
+/** What the provider was asked. */
+let asked: string[] = []
 
 /** Answers as the card's token says; one that is silent is waited for. */
 const patient: PaymentSettings = { deadlineMs: 2_000 }
@@ -38,10 +41,11 @@ const bearable = (operation: Operation, told: Behaviour = 'approve'): Behaviour 
 const impatient = { leaseMs: 1, retryFirstMs: 0, retryMaxMs: 0 }
 
 function wired(to: Engine, payments = patient): [InventoryService, PaymentsService, CheckoutService, OrdersService] {
-  const source = inventorySource({})
-  const selling = joint(to, [source, ordersSource])
-  const stock = inventoryService(to, {}, selling.of(source))
-  const orders = ordersService(to, { joint: selling, stock: source, pricesOf: async () => new Map() })
+  const levels = inventorySource({})
+  const source = checkoutSource(impatient)
+  const selling = joint(to, 'selling', [levels, ordersSource, source])
+  const stock = inventoryService(to, {}, selling.of(levels))
+  const orders = ordersService(to, { joint: selling, stock: levels, pricesOf: async () => new Map() })
   const paying = paymentsService(to, payments)
   const dying = <Calls extends object>(calls: Calls): Calls =>
     new Proxy(calls, {
@@ -55,29 +59,35 @@ function wired(to: Engine, payments = patient): [InventoryService, PaymentsServi
         }
       },
     })
-  const sells = sellingFrom({ inventory: stock, orders, ttlSeconds: 900 })
+  const sells = sellingFrom({ stock: levels, inventory: stock, orders, ttlSeconds: 900 })
   const lapsing: typeof sells = {
     ...sells,
-    async confirmOrder(subject, key) {
+    async confirmOrder(subject) {
       const then = lapses.shift()
       if (then) {
         await to.db`
           update inventory.reservations set expires_at = clock_timestamp() - interval '1 second' where status = 'held'`
         await then()
       }
-      return sells.confirmOrder(subject, key)
+      return sells.confirmOrder(subject)
     },
   }
   const { authorise, capture, void: giveUp, refund } = paying
   const made = checkoutService(to, {
+    joint: selling,
+    source,
     selling: dying(lapsing),
     paying: dying({
       authorise(request: Parameters<typeof authorise>[0]) {
+        asked.push(request.key)
         if (!hangs) return authorise(request)
         hangs = false
         return new Promise<never>(() => {})
       },
-      capture,
+      capture(request: Parameters<typeof capture>[0]) {
+        asked.push(request.key)
+        return capture(request)
+      },
       void: giveUp,
       refund,
     }),
@@ -151,9 +161,11 @@ async function wrong(): Promise<string[]> {
   return [...rows.map((row) => row.wrong), ...findings.map((finding) => JSON.stringify(finding))]
 }
 
-test('what is bought is an order, paid', async () => {
+test('what is bought is an order, paid, and the provider is asked twice', async () => {
   const sku = await stock(5)
+  asked = []
   const bought = await buy(sku, 2)
+  expect(asked).toEqual([`checkout/${bought.id}/authorise`, `checkout/${bought.id}/capture`])
   expect(bought).toMatchObject({ status: 'completed', total: 2_000, failure: null })
   expect(bought.steps.map((step) => step.status)).toEqual(['done', 'done', 'done', 'done'])
   const [level] = await engine.db`select on_hand, reserved from inventory.levels where sku = ${sku}`

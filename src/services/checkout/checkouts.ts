@@ -2,8 +2,9 @@
 import type { Database } from '../../engine/database.ts'
 import { pause } from '../../engine/deadline.ts'
 import { Rejected } from '../../engine/decider.ts'
-import type { CommandOptions, Executor } from '../../engine/executor.ts'
+import type { CommandOptions } from '../../engine/executor.ts'
 import { notFound } from '../../engine/http.ts'
+import type { Buying } from './buying.ts'
 import { begun, type CheckoutCommand } from './decider.ts'
 import type { Driver } from './driver.ts'
 import type { CartReader, Quote } from './ports.ts'
@@ -26,20 +27,15 @@ const unpriced = { lines: [], total: 0, currency: '' }
 
 export class Checkouts {
   readonly #db: Database
-  readonly #execute: Executor<CheckoutCommand>['execute']
+  readonly #buying: Buying
   readonly #driver: Driver
   readonly #quote: Quote
   readonly #cart: CartReader
   readonly #waitMs: number
 
-  constructor(
-    db: Database,
-    execute: Executor<CheckoutCommand>['execute'],
-    driver: Driver,
-    given: { quote: Quote; cart: CartReader; waitMs: number },
-  ) {
+  constructor(db: Database, buying: Buying, driver: Driver, given: { quote: Quote; cart: CartReader; waitMs: number }) {
     this.#db = db
-    this.#execute = execute
+    this.#buying = buying
     this.#driver = driver
     this.#quote = given.quote
     this.#cart = given.cart
@@ -51,13 +47,13 @@ export class Checkouts {
     const priced = await this.#price(cartId, lines, customerId)
     const correlationId = options.correlationId ?? id
     const command = { type: 'start', id, cartId: cartId ?? null, token, correlationId, ...priced } as const
-    const { answer } = await this.#execute(command, { ...options, correlationId })
+    const { answer } = await this.#buying.start(command, { ...options, correlationId })
     if (answer.id === id) void this.#driver.drive(begun(command, new Date()))
     return answer.id
   }
 
   async retry(id: string, options: CommandOptions): Promise<void> {
-    await this.#execute({ type: 'retry', id }, options)
+    await this.#buying.retry(id, options)
     const found = await readState(this.#db, id)
     if (found) void this.#driver.drive(found)
   }

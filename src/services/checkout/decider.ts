@@ -1,6 +1,6 @@
 /**
  * A checkout's states: forward step by step, then, once a step is refused, back from it to the first. Whoever reports a step that is not the current one is
- * told so and changes nothing: two processes that drive one checkout can't take it apart. Which carts may be bought is theirs to say (buying.ts).
+ * refused, with all that came with the report: two processes that drive one checkout can't take it apart. Which carts may be bought is theirs to say (buying.ts).
  */
 import { type Decider, type Decision, type EntityId, Rejected } from '../../engine/decider.ts'
 import type { Data } from '../../engine/event.ts'
@@ -18,13 +18,17 @@ export interface Refusal {
 export type CheckoutCommand =
   /** `refused`: it can't be priced; told unless the same start was accepted before. */
   | ({ type: 'start'; cartId: string | null; refused?: Refusal } & Omit<Subject, 'payment' | 'reservationId'>)
+  | Report
+  /** Asks again at once. */
+  | { type: 'retry'; id: string }
+
+/** What became of a step. */
+export type Report =
   | ({ type: 'done'; results: Partial<Subject> } & Tried)
   | ({ type: 'failed'; refusal: Refusal } & Tried)
   | ({ type: 'undone' } & Tried)
   /** Nobody knows whether the step, or its undoing, was done. */
   | ({ type: 'unclear'; error: string } & Tried)
-  /** Asks again at once. */
-  | { type: 'retry'; id: string }
 
 interface Tried {
   id: string
@@ -76,11 +80,13 @@ export const checkoutDefaults: CheckoutRules = { leaseMs: 5_000, retryFirstMs: 2
 export const checkoutEntity = (id: string): EntityId => `checkout/${id}`
 export const isOver = ({ status }: Checkout) => status === 'completed' || status === 'compensated'
 
-/** The step to be done, or undone, next. */
-export const currentStep = ({ status, steps }: Checkout): StepName | undefined =>
-  status === 'running'
-    ? steps.find((step) => step.status === 'pending')?.name
-    : steps.findLast((step) => step.status === 'done' || step.status === 'failed')?.name
+/** The step to be done, or undone, next; none when it is over. */
+export function currentStep({ status, steps }: Checkout): StepName | undefined {
+  if (status === 'running') return steps.find((step) => step.status === 'pending')?.name
+  if (status === 'compensating')
+    return steps.findLast((step) => step.status === 'done' || step.status === 'failed')?.name
+  return undefined
+}
 
 export const roundOf = ({ steps }: Checkout, name: StepName): number =>
   steps.find((step) => step.name === name)?.round ?? 1

@@ -8,28 +8,22 @@ import { texts } from '../../engine/columns.ts'
 import type { Database } from '../../engine/database.ts'
 import { pause } from '../../engine/deadline.ts'
 import { Rejected } from '../../engine/decider.ts'
-import type { Executor } from '../../engine/executor.ts'
 import { failpoint } from '../../engine/failpoint.ts'
-import {
-  type CheckoutCommand,
-  type CheckoutRules,
-  type CheckoutState,
-  currentStep,
-  reservationOf,
-  roundOf,
-} from './decider.ts'
+import type { Deed } from '../../engine/joint.ts'
+import type { Buying } from './buying.ts'
+import { type CheckoutRules, type CheckoutState, currentStep, type Report, reservationOf, roundOf } from './decider.ts'
+import type { StepName } from './events.ts'
 import type { Subject } from './ports.ts'
+import { isStale } from './report.ts'
 import { type Ports, type Step, saga, stepKey, undoKey } from './saga.ts'
 
 /** Checkouts taken up by others that one process drives at a time. */
 const most = 2_000
 const lookEveryMs = 250
 
-type Report = Exclude<CheckoutCommand, { type: 'start' }>
-
 export class Driver {
   readonly #db: Database
-  readonly #execute: Executor<CheckoutCommand>['execute']
+  readonly #buying: Buying
   readonly #ports: Ports
   readonly #rules: CheckoutRules
   readonly #log: Logger
@@ -38,15 +32,9 @@ export class Driver {
   readonly #tried = new Set<{ until: number; end: (late: Error) => void; what: string }>()
   #stopped = false
 
-  constructor(
-    db: Database,
-    execute: Executor<CheckoutCommand>['execute'],
-    ports: Ports,
-    rules: CheckoutRules,
-    log: Logger,
-  ) {
+  constructor(db: Database, buying: Buying, ports: Ports, rules: CheckoutRules, log: Logger) {
     this.#db = db
-    this.#execute = execute
+    this.#buying = buying
     this.#ports = ports
     this.#rules = rules
     this.#log = log
@@ -121,46 +109,68 @@ export class Driver {
         const step = saga.find((one) => one.name === name)
         if (!step || this.#stopped) return state
         const { status } = state.checkout
-        const report = await this.#try(step, state)
-        const { answer } = await this.#execute(report, { actor: 'system', correlationId: state.correlationId })
-        failpoint(`checkout-${step.name}-reported`)
-        if (answer.stale) return state
-        state = answer.state
+        const told = status === 'running' ? await this.#forward(step, state) : await this.#back(step, state)
+        state = told.state
         // Unless patience was at an end and it turned back, somebody takes it up when it is due.
-        if (report.type === 'unclear' && state.checkout.status === status) return state
+        if (told.unclear && state.checkout.status === status) return state
       }
     } catch (error) {
       // Where it stands is in its row; whoever finds it due goes on from there.
-      this.#log.warn(
-        { err: error, checkoutId: state.checkout.id },
-        'a checkout could not be reported on; it is taken up again',
-      )
+      if (!isStale(error))
+        this.#log.warn(
+          { err: error, checkoutId: state.checkout.id },
+          'a checkout could not be reported on; it is taken up again',
+        )
       return state
     }
   }
 
-  async #try(step: Step, { checkout, subject: known, correlationId }: CheckoutState): Promise<Report> {
-    const { id, cartId, status } = checkout
-    const { name } = step
-    const round = roundOf(checkout, name)
-    const tried = { id, cartId, step: name, round }
-    const subject: Subject = { ...checkout, ...known, reservationId: reservationOf(checkout), correlationId }
+  /** Asks, and writes with the report. What was only asked is reported with the next step, if that only writes. */
+  async #forward(step: Step, state: CheckoutState): Promise<Told> {
+    const asked = await this.#ask(step, state)
+    if (asked.type !== 'done') return this.#tell(state, [asked])
+    const next = step.write ? undefined : saga[saga.indexOf(step) + 1]
+    const writer = next && !next.ask ? next : step
+    const written: Report = { type: 'done', ...triedOf(state, writer.name), results: {} }
+    const before = writer === step ? [] : [asked]
     try {
-      if (status === 'compensating') {
-        await this.#inTime(step, step.undo(subject, this.#ports, undoKey(id, name)))
-        failpoint(`checkout-${name}-undone`)
-        return { type: 'undone', ...tried }
-      }
-      const results = await this.#inTime(step, step.do(subject, this.#ports, stepKey(id, name, round)))
-      failpoint(`checkout-${name}-done`)
+      const subject = { ...subjectOf(state), ...asked.results }
+      const changes = (await writer.write?.(subject, this.#ports)) ?? []
+      return await this.#tell(state, writer === step ? [asked] : [asked, written], changes)
+    } catch (error) {
+      if (isStale(error)) throw error
+      return this.#tell(state, [...before, failure(triedOf(state, writer.name), error)])
+    }
+  }
+
+  async #ask(step: Step, state: CheckoutState): Promise<Report> {
+    const tried = triedOf(state, step.name)
+    try {
+      const key = stepKey(tried.id, step.name, tried.round)
+      const asking = step.ask?.(subjectOf(state), this.#ports, key)
+      const results = asking && (await this.#inTime(step, asking))
+      if (asking) failpoint(`checkout-${step.name}-done`)
       return { type: 'done', ...tried, results: results ?? {} }
     } catch (error) {
-      if (error instanceof Rejected && status === 'running') {
-        const { code, message, detail } = error
-        return { type: 'failed', ...tried, refusal: { code, message, detail: JSON.parse(JSON.stringify(detail)) } }
-      }
-      return { type: 'unclear', ...tried, error: String((error as Error)?.message ?? error).slice(0, 500) }
+      return failure(tried, error)
     }
+  }
+
+  async #back(step: Step, state: CheckoutState): Promise<Told> {
+    const tried = triedOf(state, step.name)
+    try {
+      await this.#inTime(step, step.undo(subjectOf(state), this.#ports, undoKey(tried.id, step.name)))
+      failpoint(`checkout-${step.name}-undone`)
+    } catch (error) {
+      return this.#tell(state, [unclear(tried, error)])
+    }
+    return this.#tell(state, [{ type: 'undone', ...tried }])
+  }
+
+  async #tell({ correlationId }: CheckoutState, reports: Report[], changes: Deed[] = []): Promise<Told> {
+    const state = await this.#buying.report(reports, changes, { actor: 'checkout', correlationId })
+    for (const { step } of reports) failpoint(`checkout-${step}-reported`)
+    return { state, unclear: reports.at(-1)?.type === 'unclear' }
   }
 
   /** Rejects once the step's deadline is over, as far as `run` looks: one clock for all, since a timer each costs more than many a step. */
@@ -204,3 +214,32 @@ export class Driver {
     await due.catch(() => {})
   }
 }
+
+interface Told {
+  state: CheckoutState
+  unclear: boolean
+}
+
+const subjectOf = (state: CheckoutState): Subject => {
+  const { checkout, subject, correlationId } = state
+  return { ...checkout, ...subject, reservationId: reservationOf(checkout), correlationId }
+}
+
+const triedOf = ({ checkout }: CheckoutState, step: StepName) => {
+  const { id, cartId } = checkout
+  return { id, cartId, step, round: roundOf(checkout, step) }
+}
+
+type Tried = ReturnType<typeof triedOf>
+
+function failure(tried: Tried, error: unknown): Report {
+  if (!(error instanceof Rejected)) return unclear(tried, error)
+  const { code, message, detail } = error
+  return { type: 'failed', ...tried, refusal: { code, message, detail: JSON.parse(JSON.stringify(detail)) } }
+}
+
+const unclear = (tried: Tried, error: unknown): Report => ({
+  type: 'unclear',
+  ...tried,
+  error: String((error as Error)?.message ?? error).slice(0, 500),
+})

@@ -1,4 +1,8 @@
-/** What a checkout needs of others, handed in by the wiring. Every call carries an idempotency key: again, it changes nothing more. */
+/**
+ * What a checkout needs of others, handed in by the wiring: deeds, to be done in the transaction that reports them, and calls. Every call carries an
+ * idempotency key: again, it changes nothing more.
+ */
+import type { Deed } from '../../engine/joint.ts'
 
 /** What the steps work on. */
 export interface Subject {
@@ -18,16 +22,16 @@ export interface Subject {
   correlationId: string
 }
 
-/** Stock and orders. What is refused is thrown as `Rejected`; undoing what was never done is no refusal. */
+/** Stock and orders. What is refused is thrown as `Rejected`, or refused when it is carried out; undoing what was never done is no refusal. */
 export interface Selling {
   /** Holds all lines or none, for the order with the checkout's id. */
-  reserve(subject: Subject, key: string): Promise<void>
+  reserve(subject: Subject): Promise<Deed[]>
   release(subject: Subject, key: string): Promise<void>
   /** Makes what is held an order with the checkout's id. Refused as `reservation-expired` when it is held no more. */
-  confirmOrder(subject: Subject, key: string): Promise<void>
+  confirmOrder(subject: Subject): Promise<Deed[]>
   /** Takes the order back, and its units into stock. */
   cancelOrder(subject: Subject, key: string): Promise<void>
-  markPaid(subject: Subject): Promise<void>
+  markPaid(subject: Subject): Promise<Deed[]>
 }
 
 export type PayingOutcome =

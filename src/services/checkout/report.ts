@@ -15,20 +15,24 @@ import type { Checkout, StepName } from './events.ts'
 import type { Subject } from './ports.ts'
 import { saga } from './saga.ts'
 
-type Report = Exclude<CheckoutCommand, { type: 'start' }>
-
-export function report(found: CheckoutState, command: Report, now: Date, rules: CheckoutRules): Decision<CheckoutFact> {
+/** Throws `stale` when it is not that step's turn. */
+export function report(
+  found: CheckoutState,
+  command: Exclude<CheckoutCommand, { type: 'start' }>,
+  now: Date,
+  rules: CheckoutRules,
+): Decision<CheckoutFact> {
   const { checkout } = found
   const current = currentStep(checkout)
   const forward = command.type === 'done' || command.type === 'failed'
-  const stale =
+  const late =
     isOver(checkout) ||
     current === undefined ||
     ('step' in command && (command.step !== current || (command.round ?? 1) !== roundOf(checkout, current))) ||
     (forward && checkout.status !== 'running') ||
     (command.type === 'undone' && checkout.status !== 'compensating')
-  if (stale) {
-    if (command.type !== 'retry') return { facts: [], answer: { stale: true } }
+  if (late) {
+    if (command.type !== 'retry') throw stale(checkout.id)
     throw new Rejected(
       'checkout-over',
       { id: checkout.id, checkoutStatus: checkout.status },
@@ -52,6 +56,10 @@ export function report(found: CheckoutState, command: Report, now: Date, rules: 
       }
   }
 }
+
+/** It is another step's turn: somebody else drives it, and what came with the report is not done. */
+export const isStale = (error: unknown) => error instanceof Rejected && error.code === 'stale'
+const stale = (id: string) => new Rejected('stale', { id }, 'it is another step’s turn')
 
 interface Change {
   found: CheckoutState

@@ -1,6 +1,7 @@
 /**
- * The checkout's saga (document E, Saga Pattern; A §13): four steps from the top to the bottom, and from the one that fails back to the top. Each call has
- * an idempotency key of its own, so a step that may have been done is simply done again: after a timeout, after a crash, by another process.
+ * The checkout's saga (document E, Saga Pattern; A §13): four steps from the top to the bottom, and from the one that fails back to the top. What a step
+ * changes at home commits with the report that it is done, so it is done once and only in its turn; what it asks of others has an idempotency key of its
+ * own, so it is simply asked again: after a timeout, after a crash, by another process.
  *
  *         ┌──── what was held has expired ┐
  *         ▼                               │
@@ -13,23 +14,25 @@
  * expired being given back by the same command, so never both are held. Only when it is there no more, the checkout turns back.
  */
 import { Rejected } from '../../engine/decider.ts'
+import type { Deed } from '../../engine/joint.ts'
 import type { StepName } from './events.ts'
 import type { Paying, PayingOutcome, Selling, Subject } from './ports.ts'
 
 export interface Step {
   name: StepName
-  /** Milliseconds for one try; after that it is unclear, and is tried again under the same key. */
+  /** Milliseconds for one asking; after that it is unclear, and is asked again under the same key. */
   deadlineMs: number
   /** Unclear so many times in a row, the checkout turns back; without it the step is tried until it is told. */
   patience?: number
   /** Refused for this reason, an earlier step is done anew and then this one, in rounds with keys of their own; after so many rounds it turns back. */
   again?: { when: string; from: StepName; rounds: number }
   /**
-   * Throws `Rejected` when it is refused for good; anything else thrown leaves it unclear. What it answers is kept for the steps after it, and a refusal's
-   * `payment` for the way back.
+   * Asks somebody else. Throws `Rejected` when it is refused for good; anything else thrown leaves it unclear. What it answers is kept for the steps after
+   * it, and a refusal's `payment` for the way back.
    */
-  // biome-ignore lint/suspicious/noConfusingVoidType: most steps have nothing to keep, and simply end
-  do(subject: Subject, ports: Ports, key: string): Promise<Partial<Subject> | void>
+  ask?(subject: Subject, ports: Ports, key: string): Promise<Partial<Subject>>
+  /** What it changes at home, in the transaction that says it is done; refused there, the step is. */
+  write?(subject: Subject, ports: Ports): Promise<Deed[]>
   /** Of a step that failed, too: it may have been done in part, or more than it said. Until it is told. */
   undo(subject: Subject, ports: Ports, key: string): Promise<void>
 }
@@ -43,14 +46,14 @@ export const saga: readonly Step[] = [
   {
     name: 'reserve',
     deadlineMs: 15_000,
-    do: (subject, { selling }, key) => selling.reserve(subject, key),
+    write: (subject, { selling }) => selling.reserve(subject),
     undo: (subject, { selling }, key) => selling.release(subject, key),
   },
   {
     name: 'authorise',
     deadlineMs: 15_000,
     patience: 5,
-    async do({ token, total: amount, currency }, { paying }, key) {
+    async ask({ token, total: amount, currency }, { paying }, key) {
       return { payment: approved(await paying.authorise({ key, token, amount, currency })).payment }
     },
     async undo({ id, token, payment, total: amount, currency }, { paying }, key) {
@@ -63,17 +66,16 @@ export const saga: readonly Step[] = [
     name: 'confirm',
     deadlineMs: 15_000,
     again: { when: 'reservation-expired', from: 'reserve', rounds: 3 },
-    do: (subject, { selling }, key) => selling.confirmOrder(subject, key),
+    write: (subject, { selling }) => selling.confirmOrder(subject),
     undo: (subject, { selling }, key) => selling.cancelOrder(subject, key),
   },
   {
     name: 'capture',
     deadlineMs: 15_000,
-    async do(subject, { paying, selling }, key) {
-      const { payment, total: amount, currency } = subject
-      approved(await paying.capture({ key, payment, amount, currency }))
-      await selling.markPaid(subject)
+    async ask({ payment, total: amount, currency }, { paying }, key) {
+      return { payment: approved(await paying.capture({ key, payment, amount, currency })).payment }
     },
+    write: (subject, { selling }) => selling.markPaid(subject),
     async undo({ id, payment, total: amount, currency }, { paying }, key) {
       const answer = await paying.capture({ key: stepKey(id, 'capture'), payment, amount, currency })
       if (settled(answer).outcome !== 'declined') await refund(paying, payment, key)

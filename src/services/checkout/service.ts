@@ -2,17 +2,21 @@
 import type { Sql } from '../../engine/database.ts'
 import type { Finding } from '../../engine/finding.ts'
 import type { App } from '../../engine/http.ts'
+import type { AnySource, Joint } from '../../engine/joint.ts'
 import type { Engine, Service } from '../../engine/service.ts'
-import { type Carts, executeWith } from './buying.ts'
+import { Buying, type Carts } from './buying.ts'
 import { Checkouts } from './checkouts.ts'
 import { type CheckoutRules, checkoutDefaults } from './decider.ts'
 import { Driver } from './driver.ts'
 import type { Paying, Quote, Selling } from './ports.ts'
 import { checkoutRoutes } from './routes.ts'
-import { checkoutSource } from './store.ts'
 import { verifyCheckouts } from './verify.ts'
 
 export interface CheckoutOptions extends Partial<CheckoutRules> {
+  /** Holds `source`, and the sources of carts and of what `selling` changes. */
+  joint: Joint
+  /** The checkouts' own, by the same rules. */
+  source: AnySource
   selling: Selling
   paying: Paying
   quote: Quote
@@ -29,11 +33,11 @@ export interface CheckoutService extends Service<App> {
 }
 
 export function checkoutService(engine: Engine, options: CheckoutOptions): CheckoutService {
-  const { selling, paying, quote, carts, waitMs = 5_000 } = options
+  const { joint, source, selling, paying, quote, carts, waitMs = 5_000 } = options
   const rules = { ...checkoutDefaults, ...options }
-  const execute = executeWith(engine, checkoutSource(rules), carts?.source)
-  const driver = new Driver(engine.db, execute, { selling, paying }, rules, engine.log)
-  const checkouts = new Checkouts(engine.db, execute, driver, {
+  const buying = new Buying({ joint, source, carts: carts?.source })
+  const driver = new Driver(engine.db, buying, { selling, paying }, rules, engine.log)
+  const checkouts = new Checkouts(engine.db, buying, driver, {
     quote,
     cart: carts?.read ?? (async () => undefined),
     waitMs,

@@ -9,6 +9,7 @@ import {
   type CheckoutRules,
   type CheckoutState,
   checkoutDecider,
+  checkoutDefaults,
   checkoutEntity,
 } from './decider.ts'
 
@@ -53,11 +54,13 @@ const checkoutStore: Store<CheckoutState, CheckoutFact> = {
   save: (tx, changed) => Promise.all([updateMoved(tx, changed), insertStarted(tx, changed)]),
 }
 
-/** Checkouts as a source, to stand beside that of carts. */
-export const checkoutSource = (rules: CheckoutRules): Source<CheckoutState, CheckoutCommand, CheckoutFact> => ({
+/** Checkouts as a source, to stand beside those of carts, stock and orders. */
+export const checkoutSource = (
+  rules: Partial<CheckoutRules> = {},
+): Source<CheckoutState, CheckoutCommand, CheckoutFact> => ({
   name: 'checkout',
   entities: ['checkout'],
-  decider: checkoutDecider(rules),
+  decider: checkoutDecider({ ...checkoutDefaults, ...rules }),
   store: checkoutStore,
 })
 

@@ -1,6 +1,6 @@
 /** Orders: the source of what was sold to whom, at which prices, and what became of it. */
 import type { Sql } from '../../engine/database.ts'
-import type { CommandOptions, Executed, Executor } from '../../engine/executor.ts'
+import type { CommandOptions, Executor } from '../../engine/executor.ts'
 import type { Finding } from '../../engine/finding.ts'
 import type { App } from '../../engine/http.ts'
 import { inTurns } from '../../engine/in-turns.ts'
@@ -21,6 +21,8 @@ const none: ReadonlySet<string> = new Set()
 
 export interface OrdersService extends Service<App> {
   execute: Executor<OrdersCommand>['execute']
+  /** What a command does, to be done together with something else. `by`: who it is. */
+  deedsOf(command: OrdersCommand, by: string | null): Promise<[Deed, ...Deed[]]>
   /** Makes the order of a reservation that was made for one. */
   sell(sale: Omit<Extract<OrdersCommand, { type: 'confirm' }>, 'type'>, options?: CommandOptions): Promise<OrderAnswer>
   verify(sql: Sql): Promise<Finding[]>
@@ -40,13 +42,18 @@ export interface Selling {
 }
 
 export function ordersService(engine: Engine, selling: Selling): OrdersService {
-  const execute = executeWith(selling)
+  const deedsOf = deedsWith(selling)
+  const execute: OrdersService['execute'] = async (command, options = {}) => {
+    const deeds = await deedsOf(command, options.actor ?? null)
+    return selling.joint.together({ scope: scopeOf(command), said: command, deeds }, options)
+  }
   return {
     name: 'orders',
     schema: new URL('./schema/', import.meta.url),
     consumers: [buyersProjection()],
     routes: (app) => ordersRoutes(app, engine.db, execute, selling.open ?? (async () => new Map())),
     execute,
+    deedsOf,
     async sell(sale, options) {
       return (await execute({ type: 'confirm', ...sale }, options)).answer as OrderAnswer
     },
@@ -54,22 +61,19 @@ export function ordersService(engine: Engine, selling: Selling): OrdersService {
   }
 }
 
-/**
- * Flow 1 of document B: the stock is locked and looked at, then either both the units and the order are written, or neither, and the short SKUs
- * say so. Keys of what inventory did before there were orders stay inventory's.
- */
-function executeWith({ joint, stock, pricesOf, resting = async () => none }: Selling): OrdersService['execute'] {
-  const ask = inTurns(pricesOf)
-  const both = (command: OrdersCommand, move: object, deed: OrderDeed, then: (sold: Sold) => OrderDeed) => {
-    const moves: Deed = { source: stock, command: move }
-    const order: Deed = { source: ordersSource, command: deed, complete: ([answer]) => then(answer as Sold) }
-    const scope = command.type === 'confirm' ? 'orders' : 'inventory'
-    return { scope, said: command, deeds: [moves, order] as [Deed, Deed] }
-  }
+/** Keys of what inventory did before there were orders stay inventory's. */
+const scopeOf = ({ type }: OrdersCommand) => (type === 'confirm' || type === 'mark' ? 'orders' : 'inventory')
 
-  return async (command: OrdersCommand, options: CommandOptions = {}): Promise<Executed> => {
+/** Flow 1 of document B: the stock is locked and looked at, then either both the units and the order are written, or neither, and the short SKUs say so. */
+function deedsWith({ stock, pricesOf, resting = async () => none }: Selling): OrdersService['deedsOf'] {
+  const ask = inTurns(pricesOf)
+  const both = (move: object, deed: OrderDeed, then: (sold: Sold) => OrderDeed): [Deed, Deed] => [
+    { source: stock, command: move },
+    { source: ordersSource, command: deed, complete: (answers) => then(answers.at(-1) as Sold) },
+  ]
+
+  return async (command, by) => {
     const { orderId } = command
-    const by = options.actor ?? null
     switch (command.type) {
       case 'place':
       case 'confirm': {
@@ -95,10 +99,7 @@ function executeWith({ joint, stock, pricesOf, resting = async () => none }: Sel
                 lines: lines.map(({ sku, quantity }) => ({ sku, quantity })),
                 ...(refused.length > 0 && { resting: refused }),
               }
-        return joint.together(
-          both(command, move, deed, (sold) => ({ ...deed, sold })),
-          options,
-        )
+        return both(move, deed, (sold) => ({ ...deed, sold }))
       }
       case 'cancel':
       case 'return': {
@@ -106,18 +107,12 @@ function executeWith({ joint, stock, pricesOf, resting = async () => none }: Sel
         const returnId = command.type === 'return' ? command.returnId : undefined
         const as = type === 'cancel' ? 'cancelled' : 'returned'
         const deed: OrderDeed = { type: 'give-back', orderId, as, returnId, reason: reason ?? null, by }
-        return joint.together(
-          both(command, command, deed, (back) => ({ ...deed, back })),
-          options,
-        )
+        return both(command, deed, (back) => ({ ...deed, back }))
       }
       case 'mark': {
         const { status, reason = null } = command
         const deed: OrderDeed = { type: 'mark', orderId, status, reason, by }
-        return joint.together(
-          { scope: 'orders', said: command, deeds: [{ source: ordersSource, command: deed }] },
-          options,
-        )
+        return [{ source: ordersSource, command: deed }]
       }
     }
   }
