@@ -11,7 +11,7 @@ const everyMs = 1_000
 /** Products looked up in one go. */
 const page = 1_000
 /** Of these, priced anew at once. Each chunk is awaited, and then some, so that writers and consumers get their turns. */
-const chunk = 250
+const chunk = 125
 /** The pause after a chunk, as a part of the time it took. */
 const pausePart = 0.3
 
