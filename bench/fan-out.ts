@@ -1,7 +1,7 @@
 /**
  * 20,000 durable updates of 5,000 products until all consumers have caught up: first the peers' work (a 500-byte payload, six consumers that each
- * upsert id, version and payload), then prices of real products with the products' followers, then what a shop's day is made of with every consumer
- * there is: of twenty changes eleven of stock, eight of a price, one of a text.
+ * upsert id, version and payload), then prices of real products with those consumers that show a shop (stock, search, collections, SEO, storefront, low
+ * stock's mail), then what a shop's day is made of with every consumer there is: of twenty changes eleven of stock, eight of a price, one of a text.
  */
 import { bench, type Finding, inFlight, type Server, seconds } from './bench.ts'
 import { itemService, items } from './items.ts'
@@ -9,20 +9,21 @@ import { openShop, productOf, type Shop, settled } from './shop.ts'
 
 const UPDATES = 20_000
 const PRODUCTS = 5_000
+const SHOWING = ['inventory', 'search', 'collections', 'seo', 'storefront', 'notifications']
 /** Clients that wait for their update before they send the next. */
 const IN_FLIGHT = 4_000
 
 export async function fanOut(server: Server): Promise<Finding> {
   const peers = await peersWork(server)
-  const shop = await shopsWork(server, ['pricing'], priceOf)
-  const mixed = await shopsWork(server, [], anyChange)
+  const shop = await shopsWork(server, priceOf, SHOWING)
+  const mixed = await shopsWork(server, anyChange)
   const per = (value: number) => `${Math.round(value).toLocaleString('en')} updates/s`
   return {
-    line: `${per(peers)} until six plain consumers had caught up; prices ${per(shop)} with the products' followers, mostly stock and prices ${per(mixed)} with every consumer`,
+    line: `${per(peers)} until six plain consumers had caught up; prices ${per(shop)} with the consumers that show a shop, mostly stock and prices ${per(mixed)} with every consumer`,
     figures: { peers, shop, mixed },
     goals: {
       "peers' work at least 12,000/s": peers >= 12_000,
-      "products' followers at least 6,000/s": shop >= 6_000,
+      'consumers that show a shop at least 6,000/s': shop >= 6_000,
       'every consumer at least 5,000/s': mixed >= 5_000,
     },
   }
@@ -72,8 +73,8 @@ const anyChange: Change = (shop, n) => {
   return shop.catalog.execute({ type: 'update', productId: id, fields: { title: `${title}, number ${n}` } })
 }
 
-async function shopsWork({ url }: Server, idle: string[], change: Change): Promise<number> {
-  const shop = await openShop(url, {}, idle)
+async function shopsWork({ url }: Server, change: Change, following?: string[]): Promise<number> {
+  const shop = await openShop(url, {}, following)
   await inFlight(IN_FLIGHT, PRODUCTS, (n) => shop.catalog.execute({ type: 'put', product: productOf(n) }))
   await settled(shop)
   await inFlight(IN_FLIGHT, PRODUCTS, (n) => stockOf(shop, n))

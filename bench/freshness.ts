@@ -9,18 +9,14 @@ const TICK_MS = 5
 
 export async function freshness({ url }: Server): Promise<Finding> {
   let latencies = new Map<string, number[]>()
-  const shop = await openShop(
-    url,
-    {
-      applied(consumer, events) {
-        const now = Date.now()
-        const list = latencies.get(consumer) ?? []
-        for (const event of events) list.push(now - event.at.getTime())
-        latencies.set(consumer, list)
-      },
+  const shop = await openShop(url, {
+    applied(consumer, events) {
+      const now = Date.now()
+      const list = latencies.get(consumer) ?? []
+      for (const event of events) list.push(now - event.at.getTime())
+      latencies.set(consumer, list)
     },
-    ['pricing'],
-  )
+  })
   await Promise.all(
     Array.from({ length: PRODUCTS }, (_, n) => shop.catalog.execute({ type: 'put', product: productOf(n) })),
   )

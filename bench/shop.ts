@@ -7,14 +7,15 @@ import { wire } from '../src/app/services.ts'
 import { Engine, type EngineOptions } from '../src/engine/engine.ts'
 import { normalProduct } from '../src/services/catalog/product.ts'
 
-/** `idle` names services whose consumers are left out. */
-export async function openShop(url: string, options: Partial<EngineOptions> = {}, idle: string[] = []) {
+/** `following` names the services whose consumers run; without it all do. */
+export async function openShop(url: string, options: Partial<EngineOptions> = {}, following?: string[]) {
   const engine = new Engine({ url, log: pino({ level: 'error' }), ...options })
   const directory = join(tmpdir(), 'lockstep-bench-data')
   const config = readConfig({ DATABASE_URL: url, LOCKSTEP_DATA: directory, LOCKSTEP_JWT_SECRET: 'x'.repeat(40) })
   const services = wire(engine, config)
   const all = Object.values(services)
-  await engine.install(all.map((service) => (idle.includes(service.name) ? { ...service, consumers: [] } : service)))
+  const runs = (name: string) => following === undefined || following.includes(name)
+  await engine.install(all.map((service) => (runs(service.name) ? service : { ...service, consumers: [] })))
   const stop = new AbortController()
   const running = engine.run(stop.signal)
   return {
