@@ -8,15 +8,10 @@ import type { Stock } from '../inventory/events.ts'
 import type { PriceData } from '../pricing/events.ts'
 import { changedTags, type Written } from './answer-cache.ts'
 import { everything, renewTags } from './generations.ts'
+import { separator, wordless, wordsOf } from './product-words.ts'
 import { correctable } from './spelling.ts'
-import { lookupKey, plainWords, searchVector } from './words.ts'
 
-// Between the elements of a list that travels as one text: unnest flattens an array of arrays.
-const separator = '\u001f'
 const joined = (list: string[]) => list.map((one) => one.replaceAll(separator, ' ')).join(separator)
-
-/** Characters of description and attributes that are looked at. */
-const bodyMax = 100_000
 
 /** `renewed` is told how many tags of cached answers got a new generation. */
 export function searchProjection(renewed: (tags: number) => void = () => {}): Projection {
@@ -106,21 +101,6 @@ function searchable(change: LoggedEvent) {
   const live = product.status === 'active' && change.type !== 'product.deleted'
   const currency = product.variants[0]?.price.currency ?? null
   const prices = product.variants.filter((v) => v.price.currency === currency).map((v) => v.price.amount)
-  const heading = live ? plainWords(product.title) : ''
-  const labels = live
-    ? plainWords(
-        [product.category, product.vendorId, ...product.tags, ...product.variants.map((v) => v.title)].join(' '),
-      )
-    : ''
-  const body = live
-    ? plainWords([product.description, ...Object.values(product.attributes)].join(' ').slice(0, bodyMax))
-    : ''
-  const keys = [
-    ...product.variants.map((variant) => lookupKey('sku', variant.sku)),
-    ...product.tags.map((tag) => lookupKey('tag', tag)),
-    ...(product.category === null ? [] : [lookupKey('category', product.category)]),
-    ...(product.vendorId === null ? [] : [lookupKey('vendor', product.vendorId)]),
-  ]
   return {
     productId: product.id,
     version: change.version,
@@ -135,16 +115,7 @@ function searchable(change: LoggedEvent) {
     offered: product.isAvailable,
     image: product.media[0]?.url ?? null,
     createdAt: product.createdAt,
-    heading,
-    labels,
-    vector: searchVector(
-      [
-        { words: heading, weight: 'A' },
-        { words: labels, weight: 'B' },
-        { words: body, weight: 'D' },
-      ],
-      live ? keys : [],
-    ).replaceAll(separator, ' '),
+    ...(live ? wordsOf(product) : wordless),
   }
 }
 
