@@ -1,4 +1,5 @@
 /** The words of a product, as they are searched. Most changes of a product are of its price or its stock, so those made last are kept with what they were made of. */
+import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Product } from '../catalog/events.ts'
 import { lookupKey, plainWords, searchVector } from './words.ts'
@@ -9,7 +10,7 @@ export const separator = '\u001f'
 /** Characters of description and attributes that are looked at. */
 const BODY_MOST = 100_000
 /** Characters of all that is kept, about. */
-const KEPT_CHARACTERS = 8_000_000
+const KEPT_CHARACTERS = 3_000_000
 
 export interface ProductWords {
   heading: string
@@ -21,6 +22,7 @@ export interface ProductWords {
 /** Of what is not to be found. */
 export const wordless: ProductWords = { heading: '', labels: '', vector: ' ' }
 
+/** `source` is the hash of what they were made of. */
 const kept = new LRUCache<string, { source: string; words: ProductWords }>({
   maxSize: KEPT_CHARACTERS,
   sizeCalculation: ({ source, words }) => source.length + words.vector.length + words.labels.length,
@@ -31,7 +33,7 @@ export function wordsOf(product: Product): ProductWords {
   const skus = variants.map((variant) => variant.sku)
   const titles = variants.map((variant) => variant.title)
   const body = Object.values(attributes)
-  const source = JSON.stringify([title, category, vendorId, tags, skus, titles, description, body])
+  const source = hash('sha1', JSON.stringify([title, category, vendorId, tags, skus, titles, description, body]))
   const before = kept.get(id)
   if (before?.source === source) return before.words
   const words = made(product)
