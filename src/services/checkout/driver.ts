@@ -1,7 +1,7 @@
 /**
  * Drives checkouts: does the current step, reports it, goes on. Whoever starts a checkout drives it; one whose process died or that waits for another try is
- * taken up by any process once it is due. That two drive one at a time is harmless, since steps have keys and only the current step can be reported; the
- * lease keeps it rare. There is no timer a checkout: steps of many meet in the executors' batches.
+ * taken up by any process once it is due. That two drive one at a time is harmless, since what a step asks has a key, and what it changes commits with a
+ * report that only the current step can make; the lease keeps it rare. There is no timer a checkout: steps of many meet in the executors' batches.
  */
 import type { Logger } from 'pino'
 import { texts } from '../../engine/columns.ts'
@@ -131,15 +131,15 @@ export class Driver {
     if (asked.type !== 'done') return this.#tell(state, [asked])
     const next = step.write ? undefined : saga[saga.indexOf(step) + 1]
     const writer = next && !next.ask ? next : step
-    const written: Report = { type: 'done', ...triedOf(state, writer.name), results: {} }
-    const before = writer === step ? [] : [asked]
+    const tried = triedOf(state, writer.name)
+    const reports: Report[] = writer === step ? [asked] : [asked, { type: 'done', ...tried, results: {} }]
     try {
       const subject = { ...subjectOf(state), ...asked.results }
       const changes = (await writer.write?.(subject, this.#ports)) ?? []
-      return await this.#tell(state, writer === step ? [asked] : [asked, written], changes)
+      return await this.#tell(state, reports, changes)
     } catch (error) {
       if (isStale(error)) throw error
-      return this.#tell(state, [...before, failure(triedOf(state, writer.name), error)])
+      return this.#tell(state, [...reports.slice(0, -1), failure(tried, error)])
     }
   }
 

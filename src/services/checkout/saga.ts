@@ -20,7 +20,7 @@ import type { Paying, PayingOutcome, Selling, Subject } from './ports.ts'
 
 export interface Step {
   name: StepName
-  /** Milliseconds for one asking; after that it is unclear, and is asked again under the same key. */
+  /** Milliseconds for one asking or undoing; after that it is unclear, and is tried again under the same key. */
   deadlineMs: number
   /** Unclear so many times in a row, the checkout turns back; without it the step is tried until it is told. */
   patience?: number

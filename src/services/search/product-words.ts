@@ -1,11 +1,8 @@
-/** The words of a product, as they are searched. Most changes of a product are of its price or its stock, so those made last are kept with what they were made of. */
+/** The words of a product, as they are searched. Most changes of a product are of its price or its stock, so those made last are kept. */
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Product } from '../catalog/events.ts'
 import { lookupKey, plainWords, searchVector } from './words.ts'
-
-/** Between the elements of a list that travels as one text: unnest flattens an array of arrays. */
-export const separator = '\u001f'
 
 /** Characters of description and attributes that are looked at. */
 const BODY_MOST = 100_000
@@ -59,5 +56,5 @@ function made({ title, category, vendorId, tags, variants, description, attribut
     ],
     keys,
   )
-  return { heading, labels, vector: vector.replaceAll(separator, ' ') }
+  return { heading, labels, vector }
 }

@@ -8,9 +8,11 @@ import type { Stock } from '../inventory/events.ts'
 import type { PriceData } from '../pricing/events.ts'
 import { changedTags, type Written } from './answer-cache.ts'
 import { everything, renewTags } from './generations.ts'
-import { separator, wordless, wordsOf } from './product-words.ts'
+import { wordless, wordsOf } from './product-words.ts'
 import { correctable } from './spelling.ts'
 
+// Between the elements of a list that travels as one text: unnest flattens an array of arrays.
+const separator = '\u001f'
 const joined = (list: string[]) => list.map((one) => one.replaceAll(separator, ' ')).join(separator)
 
 /** `renewed` is told how many tags of cached answers got a new generation. */
@@ -74,7 +76,7 @@ function saveRows(rows: ReturnType<typeof searchable>[], tx: Sql) {
                 ${rows.map((r) => r.offered)}::boolean[],   ${rows.map((r) => r.image)}::text[],
                 ${rows.map((r) => r.createdAt)}::timestamptz[],
                 ${rows.map((r) => r.heading)}::text[],
-                string_to_array(${rows.map((r) => r.vector).join(separator)}, ${separator})
+                string_to_array(${joined(rows.map((r) => r.vector))}, ${separator})
               ) as u (product_id, version, live, title, category, vendor_id, tags, price_min, price_max, currency, offered, image,
                       created_at, heading, vector)) c
       left join lateral (select true as told, s.version, s.price_min, s.price_max, s.currency
