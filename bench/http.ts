@@ -1,4 +1,8 @@
-/** `POST /orders` for one hot SKU over HTTP: 64 keep-alive connections, a token, full validation; the server is a process of its own. */
+/**
+ * `POST /orders` for one hot SKU over HTTP: 64 keep-alive connections, a token, full validation; the server is a process of its own, and has run for
+ * some seconds, as its first orders are a fifth slower than those after V8 has compiled what they run. With the consumers that show a shop, and with
+ * every consumer there is.
+ */
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -8,7 +12,9 @@ import { bench, type Finding, MEMORY, quantile, type Server, seconds } from './b
 import { openShop, productOf, settled } from './shop.ts'
 
 const CONNECTIONS = 64
+const WARM_UP = 40_000
 const ORDERS = 40_000
+const SHOWING = ['catalog', 'inventory', 'orders', 'search', 'collections', 'seo', 'storefront', 'notifications']
 const secret = 'bench-secret-bench-secret-bench-secret'
 const cli = join(import.meta.dirname, '../src/app/cli.ts')
 
@@ -24,7 +30,31 @@ export async function http({ url }: Server): Promise<Finding> {
     trigger: 'ADMIN_UPDATE',
   })
   await shop.close()
+  const every = await serve(url, [])
+  const showing = await serve(url, SHOWING)
+  const per = ({ perSecond, p95Ms }: typeof every) =>
+    `${Math.round(perSecond).toLocaleString('en')}/s, p95 ${p95Ms.toFixed(1)} ms`
+  const failed = showing.failed + every.failed
+  return {
+    line: `orders over ${CONNECTIONS} connections ${per(showing)}; with every consumer ${per(every)}; ${failed} failed`,
+    figures: {
+      perSecond: showing.perSecond,
+      p95Ms: showing.p95Ms,
+      everyPerSecond: every.perSecond,
+      everyP95Ms: every.p95Ms,
+      failed,
+      memoryMb: Math.max(showing.memoryMb, every.memoryMb),
+    },
+    goals: {
+      'at least 5,000/s': showing.perSecond >= 5_000,
+      'p95 under 40 ms': showing.p95Ms < 40,
+      'none failed': failed === 0,
+    },
+  }
+}
 
+/** Orders through a server that runs these services, all when none are named. */
+async function serve(url: string, services: string[]) {
   const env = {
     ...process.env,
     DATABASE_URL: url,
@@ -34,7 +64,10 @@ export async function http({ url }: Server): Promise<Finding> {
     PORT: '4870',
     NO_COLOR: '1',
   }
-  const server = spawn(process.execPath, [...MEMORY, cli, 'serve'], { env, stdio: ['ignore', 'ignore', 'pipe'] })
+  const server = spawn(process.execPath, [...MEMORY, cli, 'serve', ...services], {
+    env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
   try {
     const port = await new Promise<number>((resolve, reject) => {
       let said = ''
@@ -46,17 +79,12 @@ export async function http({ url }: Server): Promise<Finding> {
       server.once('exit', () => reject(new Error(said)))
     })
     const token = await output(['token', '--role', 'ADMIN'], env)
-    await load(port, token, 4_000)
+    await load(port, token, WARM_UP)
     const { perSecond, latencies, failed } = await load(port, token, ORDERS)
-    const p95 = quantile(latencies, 0.95)
     const memoryMb = Math.round(
       Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'))?.[1]) / 1e3,
     )
-    return {
-      line: `${Math.round(perSecond).toLocaleString('en')} orders/s over ${CONNECTIONS} connections, p95 ${p95.toFixed(1)} ms, ${failed} failed`,
-      figures: { perSecond, p95Ms: p95, p99Ms: quantile(latencies, 0.99), failed, memoryMb },
-      goals: { 'at least 5,000/s': perSecond >= 5_000, 'p95 under 40 ms': p95 < 40, 'none failed': failed === 0 },
-    }
+    return { perSecond, p95Ms: quantile(latencies, 0.95), failed, memoryMb }
   } finally {
     server.kill('SIGINT')
     await new Promise((resolve) => server.once('exit', resolve))

@@ -20,7 +20,7 @@ const executeAll = (services: { execute(command: WriteNote): Promise<Executed> }
 const versions = (executed: Executed[]) => executed.map(({ versions }) => Object.values(versions)[0])
 const inTurn = (batches: number) => Array.from({ length: batches * BATCH }, (_, n) => 1 + Math.floor(n / BATCH))
 
-test('a full batch is sent behind the commit of the one before without waiting for its answer, also when more wait than two batches hold', async () => {
+test('a batch is sent behind the commit of the one before without waiting for its answer, also when more wait than two full ones hold', async () => {
   const { url } = await createTestDatabase()
   const wire = await openWire(url)
   const { engine, services } = await testEngine(wire.url, (engine) => [notesService(engine)], { batchMost: BATCH })
@@ -34,6 +34,24 @@ test('a full batch is sent behind the commit of the one before without waiting f
     answer.release()
   }
   expect(versions(await executed)).toEqual(inTurn(5))
+  await engine.close()
+})
+
+test('a batch need not be full for that, only as large as the one before', async () => {
+  const { url } = await createTestDatabase()
+  const wire = await openWire(url)
+  const { engine, services } = await testEngine(wire.url, (engine) => [notesService(engine)])
+  const write = (text: string, ids: string[]) =>
+    Promise.all(services.flatMap((service) => ids.map((id) => service.execute({ id, text }))))
+  const commit = wire.holdAnswer('COMMIT')
+  const first = write('first', ['0', '1'])
+  const answer = await commit
+  const second = [write('second', ['0'])]
+  second.push(write('second', ['1']))
+  await expect.poll(() => answer.hasSent('second'), { timeout: 10_000 }).toBe(true)
+  answer.release()
+  expect(versions(await first)).toEqual([1, 1])
+  expect(versions((await Promise.all(second)).flat())).toEqual([2, 2])
   await engine.close()
 })
 

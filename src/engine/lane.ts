@@ -72,8 +72,8 @@ export class Lane<State, Command, F extends Fact> {
   readonly #recovery: Recovery<State, Command, F>
   /** The turn whose writes are on their way: what comes now can be decided ahead. */
   #writing: Turn | undefined
-  /** Called when the batch that was decided ahead is full while the one before it is being committed. */
-  #full: () => void = () => {}
+  /** Called when the batch that was decided ahead is large enough to follow the one that is being committed. */
+  #follow: () => void = () => {}
   #noGuessUntil = 0
   #running: Promise<void> | undefined
   #session: Session | undefined
@@ -107,10 +107,10 @@ export class Lane<State, Command, F extends Fact> {
     this.#running ??= this.#run()
   }
 
-  /** Is there a full batch that was decided on what a commit under way leaves behind? */
+  /** Is there a batch that was decided on what a commit under way leaves behind, and no smaller than that one? */
   get #couldFollow(): boolean {
     if (!this.#writing?.committing || this.#foresight.passedOver || !this.#guesses) return false
-    return this.#foresight.count >= this.#pace.room
+    return this.#foresight.count >= Math.min(this.#writing.commands, this.#pace.room)
   }
 
   async close(): Promise<void> {
@@ -124,8 +124,8 @@ export class Lane<State, Command, F extends Fact> {
     let settle = () => {}
     while (this.waiting > 0) {
       let carried = this.#carryOut(this.#take(), settle)
-      // A full batch need not wait for the commit before it: it is sent behind it, so that Postgres goes from one to the next.
-      while (await this.#fillsUpDuring(carried)) {
+      // A batch as large as the one before need not wait for its commit: it is sent behind it, so that Postgres goes from one to the next.
+      while (await this.#canFollowDuring(carried)) {
         this.#session?.flush()
         const next = this.#carryOut(this.#take())
         ;(await carried)()
@@ -138,14 +138,14 @@ export class Lane<State, Command, F extends Fact> {
     if ('idle' in this.#patience && !this.#running) this.#patience.idle()
   }
 
-  /** Is there a full batch decided ahead before this one is committed? */
-  #fillsUpDuring(carried: Promise<unknown>): Promise<boolean> {
+  /** Is there a batch decided ahead that can follow this one before it is committed? */
+  #canFollowDuring(carried: Promise<unknown>): Promise<boolean> {
     return new Promise<boolean>((resolve) => {
-      this.#full = () => resolve(true)
+      this.#follow = () => resolve(true)
       if (this.#couldFollow) resolve(true)
       void carried.then(() => resolve(false))
     }).finally(() => {
-      this.#full = () => {}
+      this.#follow = () => {}
     })
   }
 
@@ -160,7 +160,7 @@ export class Lane<State, Command, F extends Fact> {
 
   #decideAhead(job: Job<Command>): boolean {
     if (!this.#foresight.decide(job, this.#pace.room)) return false
-    if (this.#couldFollow) this.#full()
+    if (this.#couldFollow) this.#follow()
     return true
   }
 
@@ -271,7 +271,7 @@ export class Lane<State, Command, F extends Fact> {
     for (const { job } of batch.done) job.commitSent = true
     const appending = appendAndCommit(session, batch.events, guessed?.written)
     turn.committing = true
-    if (this.#couldFollow) this.#full()
+    if (this.#couldFollow) this.#follow()
     if (guessed) {
       session.flush() // before the long work of this turn
       sent()
