@@ -20,7 +20,10 @@ export interface Finding {
   goals: Record<string, boolean>
 }
 
-/** Runs a measurement on a fresh server if its file was called, prints what it found, and leaves with 1 when a goal is missed. */
+/**
+ * Runs a measurement if its file was called, prints what it found, and leaves with 1 when a goal is missed. On a server of its own, or on the one
+ * that `--on` names.
+ */
 export async function bench(
   meta: ImportMeta,
   name: string,
@@ -32,8 +35,7 @@ export async function bench(
       spawnSync(process.execPath, [...MEMORY, ...process.argv.slice(1)], { stdio: 'inherit' }).status ?? 1
     return
   }
-  const directory = await mkdtemp(join(tmpdir(), 'lockstep-bench-'))
-  const postgres = await openEmbeddedPostgres({ directory: join(directory, 'postgres') })
+  const postgres = await server(process.argv[process.argv.indexOf('--on') + 1])
   try {
     const before = await yardstick(postgres.url)
     const { line, figures, goals } = await watched(() => measure(serverAt(postgres.url)))
@@ -48,17 +50,27 @@ export async function bench(
     if (missed.length > 0) process.exitCode = 1
   } finally {
     await postgres.close()
-    await rm(directory, { recursive: true, force: true })
   }
 }
 
-/** Adds this process's peak memory to what a measurement found, unless it watched another process's. */
-export async function watched(measure: () => Promise<Finding>): Promise<Finding> {
+async function server(given: string | undefined): Promise<{ url: string; close(): Promise<void> }> {
+  if (process.argv.includes('--on') && given !== undefined) return { url: given, close: async () => {} }
+  const directory = await mkdtemp(join(tmpdir(), 'lockstep-bench-'))
+  const postgres = await openEmbeddedPostgres({ directory: join(directory, 'postgres') })
+  const close = async () => {
+    await postgres.close()
+    await rm(directory, { recursive: true, force: true })
+  }
+  return { url: postgres.url, close }
+}
+
+/** Adds this process's peak memory to what a measurement found, or that of another process that it watched, if that was more. */
+async function watched(measure: () => Promise<Finding>): Promise<Finding> {
   let peak = 0
   const watch = setInterval(() => (peak = Math.max(peak, process.memoryUsage.rss())), 50)
   try {
     const { line, figures, goals } = await measure()
-    const memoryMb = figures.memoryMb ?? Math.round(peak / 1e6)
+    const memoryMb = Math.max(figures.memoryMb ?? 0, Math.round(peak / 1e6))
     return { line, figures: { ...figures, memoryMb }, goals: { ...goals, 'memory under 400 MB': memoryMb < 400 } }
   } finally {
     clearInterval(watch)

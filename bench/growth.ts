@@ -1,22 +1,22 @@
-/** The same four measurements on an empty shop and on one with 200,000 products and 2,000,000 events: what growth costs. */
-import { bench, type Finding, type Server, watched } from './bench.ts'
-import { fanOut } from './fan-out.ts'
-import { freshness } from './freshness.ts'
-import { http } from './http.ts'
-import { reservations } from './reservations.ts'
+/**
+ * The same four measurements on an empty shop and on one with 200,000 products and 2,000,000 events: what growth costs. Each in a process of its own,
+ * as they run alone.
+ */
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { bench, type Finding, type Server } from './bench.ts'
 import { openShop, productOf, settled } from './shop.ts'
 
 const PRODUCTS = 200_000
 const EVENTS = 2_000_000
 
-const measurements = { reservations, 'fan-out': fanOut, freshness, http }
-/** The figure of each that must not fall. */
-const speedOf: Record<keyof typeof measurements, (finding: Finding) => number> = {
-  reservations: ({ figures }) => figures.hotLockstep ?? 0,
-  'fan-out': ({ figures }) => figures.peers ?? 0,
-  freshness: ({ figures }) =>
+/** The measurements, and the figure of each that must not fall. */
+const speeds: Record<string, (figures: Finding['figures']) => number> = {
+  reservations: ({ hotLockstep = 0 }) => hotLockstep,
+  'fan-out': ({ peers = 0 }) => peers,
+  freshness: (figures) =>
     1 / Math.max(...Object.entries(figures).flatMap(([name, ms]) => (name.endsWith('At500') ? [ms] : []))),
-  http: ({ figures }) => figures.perSecond ?? 0,
+  http: ({ perSecond = 0 }) => perSecond,
 }
 
 async function growth(server: Server): Promise<Finding> {
@@ -25,22 +25,28 @@ async function growth(server: Server): Promise<Finding> {
   const after = await all(server)
   const figures: Record<string, number> = {}
   const goals: Record<string, boolean> = {}
-  for (const name of Object.keys(measurements) as (keyof typeof measurements)[]) {
-    const kept = speedOf[name](after[name] as Finding) / speedOf[name](before[name] as Finding)
+  for (const [name, speed] of Object.entries(speeds)) {
+    const kept = speed(after[name] ?? {}) / speed(before[name] ?? {})
     figures[name] = kept
     goals[`${name} loses less than 15 %`] = kept > 0.85
   }
   const kept = Object.entries(figures).map(([name, share]) => `${name} ${Math.round(share * 100)} %`)
+  figures.memoryMb = Math.max(
+    ...[before, after].flatMap((each) => Object.values(each).map(({ memoryMb = 0 }) => memoryMb)),
+  )
   return { line: `of the empty shop's speed is left: ${kept.join(', ')}`, figures, goals }
 }
 
-async function all(server: Server) {
-  const findings: Partial<Record<keyof typeof measurements, Finding>> = {}
-  for (const [name, measure] of Object.entries(measurements)) {
-    findings[name as keyof typeof measurements] = await watched(() => measure(server))
-    console.error(`  ${name}: ${findings[name as keyof typeof measurements]?.line}`)
+async function all({ url }: Server) {
+  const figures: Record<string, Finding['figures']> = {}
+  for (const name of Object.keys(speeds)) {
+    const file = join(import.meta.dirname, `${name}.ts`)
+    const child = spawn(process.execPath, [file, '--on', url, '--json'], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const finding = JSON.parse((await Array.fromAsync(child.stdout)).join('')) as Finding
+    console.error(`  ${name}: ${finding.line}`)
+    figures[name] = finding.figures
   }
-  return findings
+  return figures
 }
 
 /** Products through the catalog, as anybody's; the rest of the events written straight into the log, since only their number matters here. */

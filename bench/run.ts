@@ -17,6 +17,11 @@ const usual = [
 const [, , ...given] = process.argv
 const options = given.filter((word) => word.startsWith('-'))
 const names = given.filter((word) => !word.startsWith('-'))
+const unknown = names.filter((name) => name !== 'growth' && !usual.includes(name))
+if (unknown.length > 0) {
+  console.error(`There is no measurement ${unknown.join(', ')}. There are: ${usual.join(', ')}, growth.`)
+  process.exit(2)
+}
 
 for (const name of names.length > 0 ? names : usual) {
   const { status } = spawnSync(process.execPath, [join(import.meta.dirname, `${name}.ts`), ...options], {

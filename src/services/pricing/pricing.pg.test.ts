@@ -9,6 +9,7 @@ import { buildServer, httpDefaults } from '../../app/http/server.ts'
 import type { App } from '../../engine/http.ts'
 import { type TestEngine, testEngine } from '../../testing.ts'
 import { catalogService } from '../catalog/service.ts'
+import { Repricer } from './repricer.ts'
 import { type PricingService, pricingService } from './service.ts'
 
 let engine: TestEngine
@@ -46,6 +47,25 @@ async function call(method: Method, url: string, body?: object, headers: Record<
   })
   return { status: reply.statusCode, body: reply.body === '' ? undefined : reply.json(), etag: reply.headers.etag }
 }
+
+/** So many products of a category, as pricing hears of them from the catalog. */
+const followed = (category: string, count: number) =>
+  Promise.all(
+    Array.from({ length: count }, (_, n) => `${category}-${n}`).map((productId) =>
+      pricing.execute({
+        type: 'follow',
+        product: {
+          productId,
+          version: 1,
+          status: 'active',
+          vendorId: null,
+          category,
+          tags: [],
+          variants: [{ sku: productId, list: eur(100) }],
+        },
+      }),
+    ),
+  )
 
 const eur = (amount: number) => ({ amount, currency: 'EUR' })
 let made = 0
@@ -318,25 +338,30 @@ describe('promotions', () => {
     await running
   })
 
+  test('are applied in pieces, so that who changes something else waits for one of them at most', async () => {
+    await followed('pieces', 600)
+    await call('POST', '/promotions', promotion({ scope: { categories: ['pieces'] } }))
+    let priced = 0
+    let underWay = 0
+    let most = 0
+    const counted: PricingService['execute'] = async (command, options) => {
+      if (command.type === 'reprice') most = Math.max(most, ++underWay)
+      const executed = await pricing.execute(command, options)
+      if (command.type === 'reprice') {
+        underWay--
+        priced++
+      }
+      return executed
+    }
+    const repricer = new Repricer(engine.db, counted, pino({ level: 'silent' }))
+    while (await repricer.runOnce());
+    expect(priced).toBe(600)
+    expect(most).toBeLessThanOrEqual(125)
+  })
+
   test('are ended while they are still being applied, and leave no product behind', async () => {
     const category = 'many'
-    const ids = Array.from({ length: 1_200 }, (_, n) => `many-${n}`)
-    await Promise.all(
-      ids.map((productId) =>
-        pricing.execute({
-          type: 'follow',
-          product: {
-            productId,
-            version: 1,
-            status: 'active',
-            vendorId: null,
-            category,
-            tags: [],
-            variants: [{ sku: productId, list: eur(100) }],
-          },
-        }),
-      ),
-    )
+    await followed(category, 1_200)
     const { body } = await call('POST', '/promotions', promotion({ id: 'flash', scope: { categories: [category] } }))
     expect(await pricing.repriceOnce()).toBe(true)
     expect((await call('GET', '/promotions/flash')).body).toMatchObject({ status: 'running', underWay: true })

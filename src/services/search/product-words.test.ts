@@ -49,3 +49,13 @@ test('whatever came before, a product’s words are those that it would have had
     }),
   )
 })
+
+test('of products with long texts only as many are kept as memory is meant for them', () => {
+  const long = (n: number) => Array.from({ length: 8_000 }, (_, word) => `word${n}x${word}`).join(' ')
+  const first = chair({ description: long(0) }, 'long-0')
+  const words = wordsOf(first)
+  expect(wordsOf(first)).toBe(words)
+  for (let n = 1; n <= 40; n++) wordsOf(chair({ description: long(n) }, `long-${n}`))
+  expect(wordsOf(first)).not.toBe(words)
+  expect(wordsOf(first)).toEqual(words)
+})
