@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { bench, type Finding, type Server } from './bench.ts'
+import { bench, type Finding, inFlight, type Server } from './bench.ts'
 import { openShop, productOf, settled } from './shop.ts'
 
 const PRODUCTS = 200_000
@@ -43,7 +43,7 @@ async function all({ url }: Server) {
     const file = join(import.meta.dirname, `${name}.ts`)
     const child = spawn(process.execPath, [file, '--on', url, '--json'], { stdio: ['ignore', 'pipe', 'inherit'] })
     const finding = JSON.parse((await Array.fromAsync(child.stdout)).join('')) as Finding
-    console.error(`  ${name}: ${finding.line}`)
+    console.error(`  ${name}: ${finding.line}; ${finding.figures.memoryMb} MB`)
     figures[name] = finding.figures
   }
   return figures
@@ -52,11 +52,9 @@ async function all({ url }: Server) {
 /** Products through the catalog, as anybody's; the rest of the events written straight into the log, since only their number matters here. */
 async function grow({ url }: Server) {
   const shop = await openShop(url)
-  for (let from = 10_000; from < 10_000 + PRODUCTS; from += 2_000) {
-    await Promise.all(
-      Array.from({ length: 2_000 }, (_, n) => shop.catalog.execute({ type: 'put', product: productOf(from + n) })),
-    )
-    if (from % 20_000 === 0) console.error(`  ${from.toLocaleString('en')} products`)
+  for (let from = 10_000; from < 10_000 + PRODUCTS; from += 20_000) {
+    await inFlight(500, 20_000, (n) => shop.catalog.execute({ type: 'put', product: productOf(from + n) }))
+    console.error(`  ${(from + 10_000).toLocaleString('en')} products`)
   }
   await settled(shop)
   const { db } = shop.engine
