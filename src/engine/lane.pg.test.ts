@@ -46,12 +46,36 @@ test('a batch need not be full for that, only as large as the one before', async
   const commit = wire.holdAnswer('COMMIT')
   const first = write('first', ['0', '1'])
   const answer = await commit
-  const second = [write('second', ['0'])]
-  second.push(write('second', ['1']))
+  const second = write('second', ['0', '1'])
   await expect.poll(() => answer.hasSent('second'), { timeout: 10_000 }).toBe(true)
   answer.release()
   expect(versions(await first)).toEqual([1, 1])
-  expect(versions((await Promise.all(second)).flat())).toEqual([2, 2])
+  expect(versions(await second)).toEqual([2, 2])
+  await engine.close()
+})
+
+test('a connection that ends under a commit and the batch behind it: what either asked for is carried out once', async () => {
+  const { url } = await createTestDatabase()
+  const wire = await openWire(url)
+  const { engine, services } = await testEngine(wire.url, (engine) => [notesService(engine)])
+  const write = (text: string) =>
+    Promise.all(services.flatMap((service) => ['0', '1'].map((id) => service.execute({ id, text }))))
+  const commit = wire.holdAnswer('COMMIT')
+  const first = write('first')
+  const answer = await commit
+  const second = write('second')
+  await expect.poll(() => answer.hasSent('second'), { timeout: 10_000 }).toBe(true)
+  wire.cut('reset')
+  expect(versions(await first)).toEqual([1, 1])
+  expect(versions(await second)).toEqual([2, 2])
+  const told =
+    await engine.db`select entity, version::int, data ->> 'text' as text from lockstep.events order by position`
+  expect(told).toEqual([
+    { entity: 'note/0', version: 1, text: 'first' },
+    { entity: 'note/1', version: 1, text: 'first' },
+    { entity: 'note/0', version: 2, text: 'second' },
+    { entity: 'note/1', version: 2, text: 'second' },
+  ])
   await engine.close()
 })
 

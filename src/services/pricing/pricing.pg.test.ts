@@ -360,9 +360,8 @@ describe('promotions', () => {
   })
 
   test('are ended while they are still being applied, and leave no product behind', async () => {
-    const category = 'many'
-    await followed(category, 1_200)
-    const { body } = await call('POST', '/promotions', promotion({ id: 'flash', scope: { categories: [category] } }))
+    await followed('many', 1_200)
+    const { body } = await call('POST', '/promotions', promotion({ id: 'flash', scope: { categories: ['many'] } }))
     expect(await pricing.repriceOnce()).toBe(true)
     expect((await call('GET', '/promotions/flash')).body).toMatchObject({ status: 'running', underWay: true })
     const ended = await call('POST', `/promotions/${body.id}/end`)
