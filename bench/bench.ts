@@ -35,7 +35,7 @@ export async function bench(
       spawnSync(process.execPath, [...MEMORY, ...process.argv.slice(1)], { stdio: 'inherit' }).status ?? 1
     return
   }
-  const postgres = await server(process.argv[process.argv.indexOf('--on') + 1])
+  const postgres = await serverToMeasure()
   try {
     const before = await yardstick(postgres.url)
     const { line, figures, goals } = await watched(() => measure(serverAt(postgres.url)))
@@ -53,8 +53,13 @@ export async function bench(
   }
 }
 
-async function server(given: string | undefined): Promise<{ url: string; close(): Promise<void> }> {
-  if (process.argv.includes('--on') && given !== undefined) return { url: given, close: async () => {} }
+async function serverToMeasure(): Promise<{ url: string; close(): Promise<void> }> {
+  const on = process.argv.indexOf('--on')
+  if (on >= 0) {
+    const url = process.argv[on + 1]
+    if (url === undefined) throw new Error('--on wants the URL of a Postgres server')
+    return { url, close: async () => {} }
+  }
   const directory = await mkdtemp(join(tmpdir(), 'lockstep-bench-'))
   const postgres = await openEmbeddedPostgres({ directory: join(directory, 'postgres') })
   const close = async () => {

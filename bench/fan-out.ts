@@ -5,11 +5,10 @@
  */
 import { bench, type Finding, inFlight, type Server, seconds } from './bench.ts'
 import { itemService, items } from './items.ts'
-import { openShop, productOf, type Shop, settled } from './shop.ts'
+import { openShop, productOf, SHOWING, type Shop, settled } from './shop.ts'
 
 const UPDATES = 20_000
 const PRODUCTS = 5_000
-const SHOWING = ['inventory', 'search', 'collections', 'seo', 'storefront', 'notifications']
 /** Clients that wait for their update before they send the next. */
 const IN_FLIGHT = 4_000
 

@@ -7,6 +7,9 @@ import { wire } from '../src/app/services.ts'
 import { Engine, type EngineOptions } from '../src/engine/engine.ts'
 import { normalProduct } from '../src/services/catalog/product.ts'
 
+/** The services whose consumers show a shop. */
+export const SHOWING = ['inventory', 'search', 'collections', 'seo', 'storefront', 'notifications']
+
 /** `following` names the services whose consumers run; without it all do. */
 export async function openShop(url: string, options: Partial<EngineOptions> = {}, following?: string[]) {
   const engine = new Engine({ url, log: pino({ level: 'error' }), ...options })
